@@ -1,0 +1,86 @@
+using StreamRnn.Cells;
+
+namespace StreamRnn.Detection;
+
+/// <summary>
+/// What the engine drives: turns each new value of a stream into a verdict on it and a forecast of the next one. Immutable and shared by
+/// every shard; all that changes between two values is in the stream's state row, which starts with the recurrent state.
+/// </summary>
+public abstract class Forecaster
+{
+    /// <summary>Name and the first hex digits of the file's hash, as outputs show it: <c>default@3f2a</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Floats of one stream's whole state row.</summary>
+    public abstract int RowFloats { get; }
+
+    /// <summary>Makes a row that of a stream that has seen nothing.</summary>
+    public abstract void Initialise(Span<float> row);
+
+    /// <summary>A batch of this forecaster with its working memory. One per shard, reused.</summary>
+    public abstract StepBatch CreateBatch(int capacity);
+
+    /// <summary>Steps every stream of the batch once and fills in its verdicts.</summary>
+    /// <remarks>A stream's numbers depend on its own row and values alone. Reads no clock, allocates nothing.</remarks>
+    public abstract void Step(StateSlab slab, StepBatch batch);
+}
+
+/// <summary>Up to a capacity of observations, at most one per stream; structure of arrays, [Count] each.</summary>
+public class StepBatch(int capacity)
+{
+    public int Capacity => Rows.Length;
+
+    public int Count { get; set; }
+
+    /// <summary>Row numbers in the slab, all different.</summary>
+    public int[] Rows { get; } = new int[capacity];
+
+    /// <summary>Event times, nanoseconds since 1970 UTC.</summary>
+    public long[] Times { get; } = new long[capacity];
+
+    /// <summary>Finite observed values.</summary>
+    public double[] Values { get; } = new double[capacity];
+
+    /// <summary>Written by the step.</summary>
+    public Verdict[] Verdicts { get; } = new Verdict[capacity];
+}
+
+/// <summary>What a step says of one observation. Unknown numbers are NaN here and null or empty outside.</summary>
+public struct Verdict
+{
+    /// <summary>Steps of this stream so far, this one included.</summary>
+    public long N;
+
+    /// <summary>The value predicted for this observation before it was seen; NaN for the first.</summary>
+    public double Forecast;
+
+    /// <summary>5 % quantile around <see cref="Forecast"/>; NaN until known.</summary>
+    public double Lower;
+
+    /// <summary>95 % quantile around <see cref="Forecast"/>; NaN until known.</summary>
+    public double Upper;
+
+    /// <summary>The value predicted for the next observation.</summary>
+    public double Next;
+
+    /// <summary>Evidence before the alarm gate, in nats.</summary>
+    public float Surprise;
+
+    /// <summary>After the alarm gate, in [0, 1].</summary>
+    public float Score;
+
+    /// <summary>The score crossed the alarm line.</summary>
+    public bool Alarm;
+
+    /// <summary>The gate rests after an alarm.</summary>
+    public bool Muted;
+
+    /// <summary>What the surprise is made of.</summary>
+    public Evidence Evidence;
+}
+
+/// <summary>The weighted contribution of each evidence channel to the gate's evidence, in nats.</summary>
+public struct Evidence
+{
+    public float Level, Drift, Shock, Season, Quiet, Record;
+}

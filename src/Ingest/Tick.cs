@@ -1,0 +1,74 @@
+namespace StreamRnn.Ingest;
+
+/// <summary>One observation of one stream, checked and ready to step.</summary>
+public readonly record struct Tick
+{
+    /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
+    public required int Stream { get; init; }
+
+    /// <summary>Index of the sampled trace context this tick belongs to; 0 where it is not traced.</summary>
+    public int Trace { get; init; }
+
+    /// <summary>Event time, nanoseconds since 1970 UTC.</summary>
+    public required long Time { get; init; }
+
+    /// <summary>Finite.</summary>
+    public required double Value { get; init; }
+
+    /// <summary>Stopwatch stamp of the arrival of its packet; 0 where nobody measures.</summary>
+    public long ReceivedAt { get; init; }
+
+    /// <summary>Who is owed an acknowledgement once the tick is done with; null at QoS 0 and for recordings.</summary>
+    public PacketLedger? Ledger { get; init; }
+
+    /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
+    public long Packet { get; init; }
+}
+
+/// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>
+public enum TickFault
+{
+    None = 0,
+
+    /// <summary>The payload is none of the recognised forms.</summary>
+    UnknownPayload = 1,
+
+    /// <summary>It began as JSON and is not.</summary>
+    MalformedJson = 2,
+
+    /// <summary>NaN or an infinity: one would poison a hidden state for ever.</summary>
+    NotFinite = 3,
+
+    /// <summary>A leaf that is no number (text, null, too deep) beside good ones, or alone.</summary>
+    NotANumber = 4,
+
+    /// <summary>Larger than the payload limit.</summary>
+    PayloadTooLarge = 5,
+
+    /// <summary>More leaves than one packet may hold.</summary>
+    TooManyValues = 6,
+
+    /// <summary>The limit of streams is reached and this would be a new one.</summary>
+    StreamLimit = 7,
+
+    /// <summary>The stream's name is too long, or collides with another stream's.</summary>
+    StreamName = 8,
+
+    /// <summary>The event time lies too far ahead of the arrival.</summary>
+    FarFuture = 9,
+
+    /// <summary>The time field cannot be read as a time.</summary>
+    MalformedTime = 10,
+
+    /// <summary>Under our own output prefix, or $SYS.</summary>
+    OwnOutput = 11,
+
+    /// <summary>A retained message: an old value that would be stepped again at every subscription.</summary>
+    Retained = 12,
+
+    /// <summary>QoS 0 while the shard's queue is full.</summary>
+    QueueFull = 13,
+
+    /// <summary>Bytes that are not MQTT: the connection is closed.</summary>
+    ProtocolError = 14,
+}
