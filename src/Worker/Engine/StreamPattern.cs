@@ -1,0 +1,60 @@
+namespace StreamRnn.Worker.Engine;
+
+/// <summary>
+/// Which streams a setting applies to: an MQTT topic filter over stream names. <c>+</c> stands for one level, a final <c>#</c> for all
+/// that follow. A pattern without a path speaks for every path of its topics; <c>meters/+:power</c> picks one of them.
+/// </summary>
+public sealed record StreamPattern
+{
+    private readonly string _text;
+
+    /// <exception cref="ArgumentException">A wildcard shares a level with other characters.</exception>
+    public StreamPattern(string text)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(text);
+        for (int i = 0; i < text.Length; i++)
+        {
+            bool starts = i == 0 || text[i - 1] == '/';
+            bool ends = i == text.Length - 1 || text[i + 1] == '/' || text[i + 1] == ':';
+            if (text[i] == '+' && !(starts && ends))
+                throw new ArgumentException($"'{text}': '+' must fill a whole level, as in 'plant/+/pressure'");
+            if (text[i] == '#' && !(starts && i == text.Length - 1))
+                throw new ArgumentException($"'{text}': '#' must be the last level, as in 'plant/#'");
+        }
+        _text = text;
+    }
+
+    /// <summary>Whether the stream called <paramref name="name"/> (<c>topic</c> or <c>topic:path</c>) is meant.</summary>
+    public bool Matches(ReadOnlySpan<char> name)
+    {
+        ReadOnlySpan<char> pattern = _text;
+
+        // Streams of the broker itself are never meant by a wildcard [MQTT-4.7.2-1].
+        if (name.StartsWith('$') && !pattern.StartsWith('$'))
+            return false;
+
+        while (!pattern.IsEmpty)
+        {
+            if (pattern[0] == '#')
+                return true;
+            if (pattern[0] == '+')
+            {
+                pattern = pattern[1..];
+                int level = pattern.StartsWith(':') ? name.IndexOfAny('/', ':') : name.IndexOf('/');
+                name = level < 0 ? [] : name[level..];
+            }
+            else if (!name.IsEmpty && pattern[0] == name[0])
+            {
+                pattern = pattern[1..];
+                name = name[1..];
+            }
+            else
+            {
+                return name.IsEmpty && pattern is "/#";   // 'plant/#' means 'plant' too
+            }
+        }
+        return name.IsEmpty || (name[0] == ':' && !name.Contains('/'));
+    }
+
+    public override string ToString() => _text;
+}

@@ -1,0 +1,34 @@
+using StreamRnn.Detection;
+using StreamRnn.Ingest;
+
+namespace StreamRnn.Worker.Publish;
+
+/// <summary>What the engine says of one tick, and what leaves with it: the acknowledgement its packet is owed.</summary>
+public readonly record struct Forecast
+{
+    /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
+    public required int Stream { get; init; }
+
+    /// <summary>Index of the model in the <see cref="Engine.ModelMap"/>.</summary>
+    public required int Model { get; init; }
+
+    /// <summary>Event time, nanoseconds since 1970 UTC.</summary>
+    public required long Time { get; init; }
+
+    /// <summary>The observed value.</summary>
+    public required double Value { get; init; }
+
+    public required Verdict Verdict { get; init; }
+
+    /// <summary>Stopwatch stamp of the arrival of its packet; 0 where nobody measures.</summary>
+    public long ReceivedAt { get; init; }
+
+    /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>
+    public int Trace { get; init; }
+
+    /// <summary>Who is owed an acknowledgement; null where nobody is.</summary>
+    public PacketLedger? Ledger { get; init; }
+
+    /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
+    public long Packet { get; init; }
+}

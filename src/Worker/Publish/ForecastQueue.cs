@@ -1,0 +1,130 @@
+namespace StreamRnn.Worker.Publish;
+
+/// <summary>What a shard does when the publisher is behind by the whole queue.</summary>
+public enum WhenFull
+{
+    /// <summary>It waits, its ticks queue up, and intake waits: at QoS 1 and 2 as far back as the sender. Nothing is lost.</summary>
+    Wait = 0,
+
+    /// <summary>Forecasts are dropped and counted: states stay exact, outputs do not.</summary>
+    DropForecasts = 1,
+}
+
+/// <summary>The bounded way from the shards to the publisher. All blocks there will ever be are made here.</summary>
+public sealed class ForecastQueue
+{
+    /// <summary>Forecasts of one block: a few micro-batches, small enough to stay in a core's second cache.</summary>
+    public const int BlockForecasts = 256;
+
+    private readonly object _lock = new();
+    private readonly ForecastBlock[] _ring;
+    private readonly Stack<ForecastBlock> _free;
+    private readonly WhenFull _whenFull;
+    private int _head;
+    private int _count;
+    private int _producers;
+    private int _waiting;
+    private long _dropped;
+
+    /// <param name="capacity">Forecasts that may wait; at least one block.</param>
+    /// <param name="producers">Shards; the queue ends when each has called <see cref="Complete"/>.</param>
+    public ForecastQueue(int capacity, int producers, WhenFull whenFull)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
+        (_producers, _whenFull) = (producers, whenFull);
+        _ring = new ForecastBlock[(capacity + BlockForecasts - 1) / BlockForecasts];
+
+        // One in the hands of each shard, one in the publisher's.
+        int blocks = _ring.Length + producers + 1;
+        _free = new Stack<ForecastBlock>(blocks);
+        for (int i = 0; i < blocks; i++)
+            _free.Push(new ForecastBlock(BlockForecasts));
+    }
+
+    /// <summary>Forecasts given up so far; 0 under <see cref="WhenFull.Wait"/>.</summary>
+    public long Dropped => Volatile.Read(ref _dropped);
+
+    /// <summary>Blocks waiting; a moment's value.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>The empty block a shard starts with.</summary>
+    public ForecastBlock Rent()
+    {
+        lock (_lock)
+            return _free.Pop();
+    }
+
+    /// <summary>Hands a filled block over for an empty one.</summary>
+    public ForecastBlock Exchange(ForecastBlock filled)
+    {
+        if (filled.Count == 0)
+            return filled;
+
+        lock (_lock)
+        {
+            while (_count == _ring.Length && _whenFull == WhenFull.Wait)
+                Wait();
+
+            if (_count < _ring.Length)
+            {
+                _ring[(_head + _count++) % _ring.Length] = filled;
+                Signal();
+                return _free.Pop();
+            }
+        }
+
+        // Dropped outputs are no reason to have a tick sent again: it has been stepped.
+        Interlocked.Add(ref _dropped, filled.Count);
+        filled.Acknowledge();
+        filled.Clear();
+        return filled;
+    }
+
+    /// <summary>Takes the oldest block, waiting while there is none. Called by the publisher's thread only.</summary>
+    /// <param name="done">The block taken before, to be used again; null at first.</param>
+    /// <returns>Null when every shard has finished and nothing is left.</returns>
+    public ForecastBlock? Take(ForecastBlock? done)
+    {
+        done?.Clear();
+        lock (_lock)
+        {
+            if (done is not null)
+                _free.Push(done);
+            while (_count == 0 && _producers > 0)
+                Wait();
+            if (_count == 0)
+                return null;
+
+            ForecastBlock block = _ring[_head];
+            _head = (_head + 1) % _ring.Length;
+            _count--;
+            Signal();
+            return block;
+        }
+    }
+
+    /// <summary>One shard has finished.</summary>
+    public void Complete()
+    {
+        lock (_lock)
+        {
+            _producers--;
+            Signal();
+        }
+    }
+
+    private void Wait()
+    {
+        _waiting++;
+        Monitor.Wait(_lock);
+        _waiting--;
+    }
+
+    // A pulse that nobody waits for is a cost per block for nothing.
+    private void Signal()
+    {
+        if (_waiting > 0)
+            Monitor.PulseAll(_lock);
+    }
+}

@@ -1,0 +1,39 @@
+namespace StreamRnn.Worker.Publish;
+
+/// <summary>
+/// The one thread behind the shards: takes block after block, gives it to every sink, then tells the sources. Outputs and
+/// acknowledgements leave together, and only here.
+/// </summary>
+public sealed class Publisher(ForecastQueue queue, params IReadOnlyList<IForecastSink> sinks)
+{
+    private readonly IForecastSink[] _sinks = [.. sinks];
+    private Thread? _thread;
+    private long _published;
+
+    /// <summary>Forecasts handed to the sinks so far.</summary>
+    public long Published => Volatile.Read(ref _published);
+
+    public void Start()
+    {
+        _thread = new Thread(Run) { Name = "publisher", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Waits until the shards have finished and the last forecast has been handed over.</summary>
+    public void Join() => _thread?.Join();
+
+    private void Run()
+    {
+        ForecastBlock? block = null;
+        while ((block = queue.Take(block)) is not null)
+        {
+            foreach (IForecastSink sink in _sinks)
+                sink.Write(block.Forecasts);
+            block.Acknowledge();
+            Volatile.Write(ref _published, _published + block.Count);
+        }
+
+        foreach (IForecastSink sink in _sinks)
+            sink.Complete();
+    }
+}

@@ -1,0 +1,41 @@
+using StreamRnn.Worker.Publish;
+
+namespace StreamRnn.Worker.Tests.Engine;
+
+/// <summary>Keeps what it is given. Read after the engine has drained; a closed gate holds the publisher up.</summary>
+internal sealed class CollectingSink : IForecastSink
+{
+    private readonly object _gate = new();
+    private bool _held;
+
+    public List<Forecast> Forecasts { get; } = [];
+
+    public bool Completed { get; private set; }
+
+    public void Hold()
+    {
+        lock (_gate)
+            _held = true;
+    }
+
+    public void LetGo()
+    {
+        lock (_gate)
+        {
+            _held = false;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    public void Write(ReadOnlySpan<Forecast> forecasts)
+    {
+        lock (_gate)
+        {
+            while (_held)
+                Monitor.Wait(_gate);
+        }
+        Forecasts.AddRange(forecasts);
+    }
+
+    public void Complete() => Completed = true;
+}
