@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace StreamRnn.Ingest;
 
 /// <summary>
@@ -6,19 +8,29 @@ namespace StreamRnn.Ingest;
 /// </summary>
 public sealed class PacketLedger
 {
-    private readonly Entry[] _ring;
+    private readonly Entry[] _ring;   // a power of two, so that a packet finds its entry by a mask
     private readonly Action _due;
     private long _opened;
     private long _taken;
 
     /// <param name="capacity">Packets open at once: what the peer was told as Receive Maximum.</param>
-    /// <param name="due">Called by the completing thread when an acknowledgement may have fallen due; must not block.</param>
+    /// <param name="due">
+    /// Called by the completing thread when the oldest open packet is done, which makes its acknowledgement and perhaps others due; must
+    /// not block. It is called again only after <see cref="Take"/> has emptied what was due.
+    /// </param>
     public PacketLedger(int capacity, Action due)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        _ring = new Entry[capacity];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 1 << 20);
+        Capacity = capacity;
+        _ring = new Entry[BitOperations.RoundUpToPowerOf2((uint)capacity)];
         _due = due;
     }
+
+    public int Capacity { get; }
+
+    /// <summary>Whether the peer has as many packets in flight as it was allowed; one more is its protocol error.</summary>
+    public bool IsFull => OpenCount == Capacity;
 
     /// <summary>Packets opened and not yet taken for acknowledgement.</summary>
     public int OpenCount => (int)(Volatile.Read(ref _opened) - Volatile.Read(ref _taken));
@@ -29,40 +41,59 @@ public sealed class PacketLedger
     public long TryOpen(ushort packetId, byte qos, int tickCount)
     {
         long packet = _opened;
-        if (packet - Volatile.Read(ref _taken) == _ring.Length)
+        if (packet - Volatile.Read(ref _taken) == Capacity)
             return -1;
 
-        ref Entry entry = ref _ring[packet % _ring.Length];
+        ref Entry entry = ref At(packet);
         (entry.PacketId, entry.Qos, entry.Pending) = (packetId, qos, tickCount);
         Volatile.Write(ref _opened, packet + 1);
         if (tickCount == 0)
-            _due();
+            Done(packet);
         return packet;
     }
 
     /// <summary>One tick of the packet is done with. Any thread.</summary>
     public void Complete(long packet)
     {
-        if (Interlocked.Decrement(ref _ring[packet % _ring.Length].Pending) == 0)
-            _due();
+        if (Interlocked.Decrement(ref At(packet).Pending) == 0)
+            Done(packet);
     }
 
-    /// <summary>Takes acknowledgements that are due, oldest first. Called by one thread at a time.</summary>
+    /// <summary>
+    /// Takes acknowledgements that are due, oldest first. Called by one thread at a time, and again until it returns less than there is
+    /// room for.
+    /// </summary>
     /// <returns>How many were written to <paramref name="into"/>.</returns>
     public int Take(Span<PacketAcknowledgement> into)
     {
         int count = 0;
-        long taken = _taken;
-        while (count < into.Length && taken < Volatile.Read(ref _opened))
+        while (count < into.Length)
         {
-            ref Entry entry = ref _ring[taken % _ring.Length];
-            if (Volatile.Read(ref entry.Pending) != 0)
-                break;
+            if (!IsDone(_taken))
+            {
+                // The completing thread writes Pending and reads _taken, this one the other way round: without the fence each could miss
+                // the other's write, and the acknowledgement would wait for the next packet.
+                Interlocked.MemoryBarrier();
+                if (!IsDone(_taken))
+                    break;
+            }
+            ref Entry entry = ref At(_taken);
             into[count++] = new PacketAcknowledgement(entry.PacketId, entry.Qos);
-            Volatile.Write(ref _taken, ++taken);
+            Volatile.Write(ref _taken, _taken + 1);
         }
         return count;
     }
+
+    private bool IsDone(long packet) => packet < Volatile.Read(ref _opened) && Volatile.Read(ref At(packet).Pending) == 0;
+
+    private void Done(long packet)
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _taken) == packet)
+            _due();
+    }
+
+    private ref Entry At(long packet) => ref _ring[packet & (_ring.Length - 1)];
 
     private struct Entry
     {

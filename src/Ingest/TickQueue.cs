@@ -10,6 +10,7 @@ public sealed class TickQueue
     private readonly object _lock = new();
     private int _head;
     private int _count;
+    private int _reserved;
     private int _waitingProducers;
     private bool _readerWaits;
     private bool _completed;
@@ -31,10 +32,47 @@ public sealed class TickQueue
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_completed, this);
-            if (ticks.Length > _ring.Length - _count)
+            if (ticks.Length > Room)
                 return false;
             Append(ticks);
             return true;
+        }
+    }
+
+    /// <summary>
+    /// Sets room aside for a packet that needs several queues: a caller that gets it from all of them adds to each with
+    /// <see cref="AddReserved"/>, one that does not gives it back with <see cref="Release"/>.
+    /// </summary>
+    public bool TryReserve(int count)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_completed, this);
+            if (count > Room)
+                return false;
+            _reserved += count;
+            return true;
+        }
+    }
+
+    /// <summary>Adds ticks to room that <see cref="TryReserve"/> set aside.</summary>
+    public void AddReserved(ReadOnlySpan<Tick> ticks)
+    {
+        lock (_lock)
+        {
+            _reserved -= ticks.Length;
+            Append(ticks);
+        }
+    }
+
+    /// <summary>Gives reserved room back.</summary>
+    public void Release(int count)
+    {
+        lock (_lock)
+        {
+            _reserved -= count;
+            if (_waitingProducers > 0)
+                Monitor.PulseAll(_lock);
         }
     }
 
@@ -46,7 +84,7 @@ public sealed class TickQueue
             while (true)
             {
                 ObjectDisposedException.ThrowIf(_completed, this);
-                int fit = Math.Min(ticks.Length, _ring.Length - _count);
+                int fit = Math.Min(ticks.Length, Room);
                 Append(ticks[..fit]);
                 ticks = ticks[fit..];
                 if (ticks.IsEmpty)
@@ -70,7 +108,6 @@ public sealed class TickQueue
                     return 0;
                 _readerWaits = true;
                 Monitor.Wait(_lock);
-                _readerWaits = false;
             }
 
             int taken = Math.Min(into.Length, _count);
@@ -95,6 +132,8 @@ public sealed class TickQueue
         }
     }
 
+    private int Room => _ring.Length - _count - _reserved;
+
     private void Append(ReadOnlySpan<Tick> ticks)
     {
         if (ticks.IsEmpty)
@@ -105,6 +144,9 @@ public sealed class TickQueue
         ticks[first..].CopyTo(_ring);
         _count += ticks.Length;
         if (_readerWaits)
+        {
+            _readerWaits = false;   // one wake-up is enough, however many ticks come before the reader has the lock
             Monitor.PulseAll(_lock);
+        }
     }
 }
