@@ -1,1 +1,8 @@
-return 0;
+using System.CommandLine;
+using StreamRnn.Worker.Commands;
+
+RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
+{
+};
+
+return await CommandLine.RunAsync(streamrnn, args);

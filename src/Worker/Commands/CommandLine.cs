@@ -1,0 +1,52 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Net.Sockets;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>What the shell sees: the exit code, and on failure one line on standard error that names the remedy.</summary>
+internal static class CommandLine
+{
+    public const int Success = 0;
+
+    /// <summary>The verb was understood and could not do it.</summary>
+    public const int Failure = 1;
+
+    /// <summary>Unknown verb, unknown option, missing or unreadable value.</summary>
+    public const int Usage = 2;
+
+    public static async Task<int> RunAsync(RootCommand root, IReadOnlyList<string> args)
+    {
+        root.SetAction(parsed => new HelpAction().Invoke(parsed));
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            string verb = parsed.CommandResult.Command == root ? "streamrnn" : $"streamrnn {parsed.CommandResult.Command.Name}";
+            await Console.Error.WriteLineAsync($"{verb}: {parsed.Errors[0].Message} See '{verb} --help'.");
+            return Usage;
+        }
+
+        try
+        {
+            // Verbs that have something to drain listen to signals themselves, see StopSignal.
+            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (OperationCanceledException)
+        {
+            return Failure;
+        }
+        catch (Exception e) when (IsExpected(e))
+        {
+            await Console.Error.WriteLineAsync($"streamrnn: {e.Message.ReplaceLineEndings(" ")}");
+            return Failure;
+        }
+    }
+
+    // What the world does to a correct program. Anything else is a bug and shows its stack.
+    private static bool IsExpected(Exception e) =>
+        e is CommandFailedException or IOException or UnauthorizedAccessException or InvalidDataException or SocketException;
+}
+
+/// <summary>A verb cannot go on for a reason its user can do something about.</summary>
+/// <param name="message">What was found, what was expected and the remedy, in one line.</param>
+internal sealed class CommandFailedException(string message) : Exception(message);
