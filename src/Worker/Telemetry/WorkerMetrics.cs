@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using StreamRnn.Ingest;
+
+namespace StreamRnn.Worker.Telemetry;
+
+/// <summary>
+/// Everything the worker counts and measures, in one meter. Methods are named after events and take counts, so that a loop calls once per
+/// batch; none allocates. Tags are few and bounded: shard, reason, sink, link; never a stream, a topic or a message.
+/// </summary>
+/// <remarks>
+/// The sums close: received = stepped + waiting in the shards, stepped = published + dropped + waiting for the sinks, per sink. A refused
+/// tick is not a received one.
+/// </remarks>
+public sealed class WorkerMetrics : IDisposable
+{
+    /// <summary>Name of the meter.</summary>
+    public const string Name = "StreamRnn.Worker";
+
+    // A step takes microseconds, a wait in a queue microseconds to seconds, and both tails matter.
+    private static readonly double[] StepSeconds =
+        [1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.1];
+    private static readonly double[] LatencySeconds =
+        [1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
+
+    private static readonly KeyValuePair<string, object?>[] Reasons =
+        [.. Enum.GetValues<TickFault>().Select(fault => Tag("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.ToString())))];
+
+    private readonly Meter _meter;
+    private readonly bool _ownsMeter;
+    private readonly Counter<long> _received;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _stepped;
+    private readonly Counter<long> _published;
+    private readonly Counter<long> _dropped;
+    private readonly Counter<long> _anomalies;
+    private readonly Counter<long> _connects;
+    private readonly Histogram<double> _step;
+    private readonly Histogram<double> _queueWait;
+    private readonly Histogram<double> _latency;
+
+    // Boxed once: a tag with an int would allocate at every call.
+    private KeyValuePair<string, object?>[] _shards = [];
+
+    /// <summary>Metrics for a process that has no service provider: a replay, a benchmark, a test.</summary>
+    public WorkerMetrics() : this(new Meter(Name)) => _ownsMeter = true;
+
+    public WorkerMetrics(IMeterFactory factory) : this(factory.Create(Name))
+    {
+    }
+
+    private WorkerMetrics(Meter meter)
+    {
+        _meter = meter;
+        _received = meter.CreateCounter<long>("streamrnn.ticks.received", "{tick}",
+            "Ticks taken in: decoded, checked and handed to a shard.");
+        _refused = meter.CreateCounter<long>("streamrnn.ticks.refused", "{tick}",
+            "Ticks that were refused, by reason; a packet without one readable tick counts as one.");
+        _stepped = meter.CreateCounter<long>("streamrnn.ticks.stepped", "{tick}", "Ticks stepped, by shard.");
+        _published = meter.CreateCounter<long>("streamrnn.forecasts.published", "{forecast}", "Forecasts handed over, by sink.");
+        _dropped = meter.CreateCounter<long>("streamrnn.forecasts.dropped", "{forecast}", "Forecasts given up, by sink and reason.");
+        _anomalies = meter.CreateCounter<long>("streamrnn.anomalies", "{anomaly}", "Forecasts whose score crossed the alarm line.");
+        _connects = meter.CreateCounter<long>("streamrnn.connects", "{connect}", "Connections made, by link; a steady rise is a broken link.");
+        _step = meter.CreateHistogram("streamrnn.step.duration", "s", "Time to step one micro-batch, by shard.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = StepSeconds });
+        _queueWait = meter.CreateHistogram("streamrnn.queue.wait", "s",
+            "From the arrival of a packet until a shard takes the tick, one tick of each taking.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = LatencySeconds });
+        _latency = meter.CreateHistogram("streamrnn.forecast.latency", "s",
+            "From the arrival of a packet until its forecast is handed to the sinks.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = LatencySeconds });
+    }
+
+    /// <summary>Whether somebody listens to durations; without a listener no stamp is worth taking.</summary>
+    public bool MeasuresTime => _latency.Enabled || _step.Enabled || _queueWait.Enabled;
+
+    /// <summary>A stopwatch stamp for the methods below, or 0 where nobody listens.</summary>
+    public long Stamp() => MeasuresTime ? Stopwatch.GetTimestamp() : 0;
+
+    /// <summary>Ticks were decoded, checked and handed to a shard.</summary>
+    public void TicksReceived(int count) => _received.Add(count);
+
+    /// <summary>Input was refused.</summary>
+    public void TicksRefused(TickFault reason, int count = 1) => _refused.Add(count, Reasons[(int)reason]);
+
+    /// <summary>A shard took ticks off its queue.</summary>
+    /// <param name="oldestReceivedAt">Stamp of the first of them; 0 where none was taken.</param>
+    public void TicksTaken(int shard, long oldestReceivedAt)
+    {
+        if (oldestReceivedAt != 0)
+            _queueWait.Record(Stopwatch.GetElapsedTime(oldestReceivedAt).TotalSeconds, Shard(shard));
+    }
+
+    /// <summary>A shard stepped a micro-batch.</summary>
+    /// <param name="startedAt">From <see cref="Stamp"/> before the step.</param>
+    public void StepCompleted(int shard, int ticks, long startedAt)
+    {
+        _stepped.Add(ticks, Shard(shard));
+        if (startedAt != 0)
+            _step.Record(Stopwatch.GetElapsedTime(startedAt).TotalSeconds, Shard(shard));
+    }
+
+    /// <summary>Forecasts were handed to a sink.</summary>
+    public void ForecastsPublished(string sink, int count) => _published.Add(count, Tag("sink", sink));
+
+    /// <summary>Forecasts were given up.</summary>
+    /// <param name="sink">A fixed name; <c>queue</c> where it never got as far as a sink.</param>
+    /// <param name="reason">A fixed name in snake case.</param>
+    public void ForecastsDropped(string sink, string reason, int count) => _dropped.Add(count, Tag("sink", sink), Tag("reason", reason));
+
+    /// <summary>One forecast has been handed to the sinks.</summary>
+    /// <param name="receivedAt">Stamp of its packet's arrival; 0 where none was taken.</param>
+    public void ForecastReady(long receivedAt)
+    {
+        if (receivedAt != 0)
+            _latency.Record(Stopwatch.GetElapsedTime(receivedAt).TotalSeconds);
+    }
+
+    /// <summary>Scores crossed the alarm line.</summary>
+    public void AnomaliesFound(int count) => _anomalies.Add(count);
+
+    /// <summary>A link to a broker was made or made again.</summary>
+    public void Connected(string link) => _connects.Add(1, Tag("link", link));
+
+    /// <summary>Shows how many streams there are.</summary>
+    public void ObserveStreams(Func<int> count) =>
+        _meter.CreateObservableGauge("streamrnn.streams", count, "{stream}", "Streams that have been seen.");
+
+    /// <summary>Shows the bytes of state held for the streams.</summary>
+    public void ObserveState(Func<long> bytes) =>
+        _meter.CreateObservableGauge("streamrnn.state.size", bytes, "By", "Memory of the streams' states.");
+
+    /// <summary>Shows how many ticks wait for each shard.</summary>
+    /// <param name="depths">One per shard, in order.</param>
+    public void ObserveQueues(IReadOnlyList<Func<int>> depths)
+    {
+        _shards = [.. Enumerable.Range(0, depths.Count).Select(shard => Tag("shard", shard))];
+        _meter.CreateObservableGauge("streamrnn.queue.depth",
+            () => depths.Select((depth, shard) => new Measurement<int>(depth(), Shard(shard))), "{tick}", "Ticks that wait, by shard.");
+    }
+
+    /// <summary>Shows whether a link to a broker stands.</summary>
+    public void ObserveConnection(string link, Func<bool> connected) =>
+        _meter.CreateObservableGauge("streamrnn.connection.state", () => new Measurement<int>(connected() ? 1 : 0, Tag("link", link)),
+            "{connection}", "1 while the link stands and its subscriptions are acknowledged, else 0.");
+
+    // A meter from a factory is the factory's to dispose.
+    public void Dispose()
+    {
+        if (_ownsMeter)
+            _meter.Dispose();
+    }
+
+    private static KeyValuePair<string, object?> Tag(string key, object value) => new(key, value);
+
+    private KeyValuePair<string, object?> Shard(int shard) => shard < _shards.Length ? _shards[shard] : Tag("shard", shard);
+}
