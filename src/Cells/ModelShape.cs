@@ -33,8 +33,24 @@ public sealed record ModelShape
     /// <summary>Units per layer.</summary>
     public int Hidden { get; }
 
+    /// <summary>Units per layer in memory: whole cache lines. The units beyond <see cref="Hidden"/> have zero weights and stay exactly zero.</summary>
+    public int PaddedHidden => (Hidden + 15) / 16 * 16;
+
     public int Layers { get; }
 
     /// <summary>Outputs of the linear head on the top layer's h; 0 where there is no head.</summary>
     public int Outputs { get; }
+
+    /// <summary>Rows of pre-activation per unit.</summary>
+    public int Gates => Cell switch { CellKind.Lstm => 4, CellKind.Gru => 3, _ => 1 };
+
+    /// <summary>State variables per unit: h, and the cell state c of an LSTM.</summary>
+    public int StateVariables => Cell == CellKind.Lstm ? 2 : 1;
+
+    /// <summary>Values per event that layer <paramref name="layer"/> reads: the event's own, or h of the layer below.</summary>
+    public int InputsOf(int layer) => layer == 0 ? Inputs : Hidden;
+
+    /// <summary>For people: <c>GRU 2 -> 32 x2 -> 1</c>.</summary>
+    public override string ToString() =>
+        $"{Cell.ToString().ToUpperInvariant()} {Inputs} -> {Hidden}{(Layers > 1 ? $" x{Layers}" : "")}{(Outputs > 0 ? $" -> {Outputs}" : "")}";
 }

@@ -5,13 +5,35 @@ namespace StreamRnn.Cells;
 /// </summary>
 public abstract class SequenceModel
 {
-    public abstract ModelShape Shape { get; }
+    private protected SequenceModel(ModelShape shape) => Shape = shape;
+
+    public ModelShape Shape { get; }
 
     /// <summary>Floats of recurrent state at the start of a stream's row.</summary>
-    public abstract int StateFloats { get; }
+    public int StateFloats => Shape.Layers * Shape.StateVariables * Shape.PaddedHidden;
 
     /// <summary>Where the top layer's h starts within the row; <see cref="ModelShape.Hidden"/> floats in their natural order.</summary>
-    public abstract int TopHiddenOffset { get; }
+    public int TopHiddenOffset => (Shape.Layers - 1) * Shape.StateVariables * Shape.PaddedHidden;
+
+    /// <summary>Packs the parameters for this machine.</summary>
+    /// <param name="shape">What they are the parameters of.</param>
+    /// <param name="parameters">A block in the order of <see cref="ParameterLayout"/>.</param>
+    public static SequenceModel Create(ModelShape shape, ReadOnlySpan<float> parameters) => Create(shape, parameters, LaneWidth.Floats);
+
+    /// <summary>The same for a lane of 16, 8 or 4 floats. The numbers are the same, the speed is not.</summary>
+    internal static SequenceModel Create(ModelShape shape, ReadOnlySpan<float> parameters, int laneFloats)
+    {
+        int expected = new ParameterLayout(shape).Length;
+        if (parameters.Length != expected)
+            throw new ArgumentException($"{shape} has {expected} parameters, the block has {parameters.Length}.", nameof(parameters));
+        return laneFloats switch
+        {
+            16 => Create<Lane512>(shape, parameters),
+            8 => Create<Lane256>(shape, parameters),
+            4 => Create<Lane128>(shape, parameters),
+            _ => throw new ArgumentOutOfRangeException(nameof(laneFloats), laneFloats, "A lane has 16, 8 or 4 floats."),
+        };
+    }
 
     /// <summary>Working memory of a step. One per thread, reused.</summary>
     public abstract StepScratch CreateScratch(int maxRows);
@@ -24,6 +46,26 @@ public abstract class SequenceModel
     /// <param name="scratch">From <see cref="CreateScratch"/> of this model, for at least B rows.</param>
     /// <remarks>A row's numbers do not depend on B, on its place in the batch, or on the vector width. Allocates nothing.</remarks>
     public abstract void Step(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch);
+
+    private protected void CheckLengths(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
+    {
+        if (rows.Length > maxRows)
+            throw new ArgumentException($"{rows.Length} rows, and a scratch for {maxRows}.", nameof(rows));
+        if (x.Length != rows.Length * Shape.Inputs)
+            throw new ArgumentException($"{rows.Length} rows of {Shape.Inputs} inputs are not {x.Length} floats.", nameof(x));
+        if (y.Length != rows.Length * Shape.Outputs)
+            throw new ArgumentException($"{rows.Length} rows of {Shape.Outputs} outputs are not {y.Length} floats.", nameof(y));
+        if (slab.RowFloats < StateFloats)
+            throw new ArgumentException($"A state of {StateFloats} floats does not fit rows of {slab.RowFloats}.", nameof(slab));
+    }
+
+    private static SequenceModel Create<TLane>(ModelShape shape, ReadOnlySpan<float> parameters) where TLane : struct, ILane<TLane> =>
+        shape.Cell switch
+        {
+            CellKind.Lstm => new StackedModel<TLane, Lstm<TLane>, Panel4<TLane>>(shape, parameters),
+            CellKind.Gru => new StackedModel<TLane, Gru<TLane>, Panel3<TLane>>(shape, parameters),
+            _ => new StackedModel<TLane, Rnn<TLane>, Panel1<TLane>>(shape, parameters),
+        };
 }
 
 /// <summary>Working memory of <see cref="SequenceModel.Step"/>.</summary>

@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+
+namespace StreamRnn.Cells;
+
+/// <summary>
+/// Gated recurrent unit (Cho et al., arXiv:1406.1078) in the reset-after form: r multiplies U h + d, not h. Gate order r, z, n.
+///   r = sigmoid(a_r + q_r)    z = sigmoid(a_z + q_z)    n = tanh(a_n + r q_n)    h' = n + z (h - n)
+/// where a = W x + b (input) and q = U h + d (recurrent). The sums of r and z run on from a into q; those of n stay apart.
+/// </summary>
+/// <remarks>With each gate a fraction (see <see cref="Activation"/>), r takes one division and h' the other.</remarks>
+internal readonly unsafe struct Gru<TLane> : IGates<TLane, Panel3<TLane>> where TLane : struct, ILane<TLane>
+{
+    /// <summary>r, z, q_n, a_n in the frame; the biases of r, z, a_n, q_n.</summary>
+    public static int Chains => 4;
+
+    public static float Scale(int gate) => gate == 2 ? 1f : 0.5f;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Panel3<TLane> Turn(Panel3<TLane> sums, float* bias, float* frame)
+    {
+        TLane.Store(sums.C, ref frame[3 * TLane.Width]);
+        return new(sums.A, sums.B, TLane.Load(in bias[3 * TLane.Width]));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Update(float* frame, float* h, float* c)
+    {
+        (TLane rp, TLane rq) = Activation.Tanh(TLane.Load(in *frame));
+        (TLane zp, TLane zq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
+        TLane r = (rq + rp) / (rq + rq);
+        (TLane np, TLane nq) = Activation.Tanh(TLane.MultiplyAdd(r, TLane.Load(in frame[2 * TLane.Width]), TLane.Load(in frame[3 * TLane.Width])));
+
+        // (1 - z) n + z h = ((zq - zp) np + (zq + zp) h nq) / (2 zq nq)
+        TLane kept = (zq + zp) * TLane.Load(in *h);
+        TLane.Store(TLane.MultiplyAdd(kept, nq, (zq - zp) * np) / ((zq + zq) * nq), ref *h);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+
+namespace StreamRnn.Cells;
+
+/// <summary>
+/// Long short-term memory (Hochreiter and Schmidhuber, 1997) with a forget gate (Gers et al., 2000). Gate order i, f, g, o.
+///   i, f, o = sigmoid(a_i), sigmoid(a_f), sigmoid(a_o)    g = tanh(a_g)
+///   c' = f c + i g    h' = o tanh(c')
+/// where a = W x + b + U h + d.
+/// </summary>
+/// <remarks>With each gate a fraction (see <see cref="Activation"/>), c' and h' take one division each.</remarks>
+internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where TLane : struct, ILane<TLane>
+{
+    public static int Chains => 4;
+
+    public static float Scale(int gate) => gate == 2 ? 1f : 0.5f;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Update(float* frame, float* h, float* c)
+    {
+        (TLane ip, TLane iq) = Activation.Tanh(TLane.Load(in *frame));
+        (TLane fp, TLane fq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
+        (TLane gp, TLane gq) = Activation.Tanh(TLane.Load(in frame[2 * TLane.Width]));
+        (TLane op, TLane oq) = Activation.Tanh(TLane.Load(in frame[3 * TLane.Width]));
+
+        // f c + i g = ((fq + fp) c iq gq + (iq + ip) gp fq) / (2 fq iq gq)
+        TLane igq = iq * gq;
+        TLane kept = (fq + fp) * TLane.Load(in *c);
+        TLane added = (iq + ip) * gp * fq;
+        TLane next = TLane.MultiplyAdd(kept, igq, added) / ((fq + fq) * igq);
+        TLane.Store(next, ref *c);
+
+        (TLane cp, TLane cq) = Activation.Tanh(next);
+        TLane.Store((oq + op) * cp / ((oq + oq) * cq), ref *h);
+    }
+}

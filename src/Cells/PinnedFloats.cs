@@ -1,0 +1,24 @@
+using System.Runtime.InteropServices;
+
+namespace StreamRnn.Cells;
+
+/// <summary>Floats at a fixed address on a cache line, all zero at first. Valid while this object is reachable.</summary>
+internal sealed unsafe class PinnedFloats
+{
+    private const int LineBytes = 64;
+    private readonly float[] _floats;
+
+    public PinnedFloats(int length)
+    {
+        Length = length;
+        _floats = GC.AllocateArray<float>(checked(length + LineBytes / sizeof(float)), pinned: true);
+        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(_floats, 0);
+        Start = (float*)((address + LineBytes - 1) & -LineBytes);
+    }
+
+    public int Length { get; }
+
+    public float* Start { get; }
+
+    public Span<float> Span => new(Start, Length);
+}

@@ -1,0 +1,22 @@
+using System.Runtime.CompilerServices;
+
+namespace StreamRnn.Cells;
+
+/// <summary>
+/// The vanilla recurrent cell (Elman, 1990).
+///   h' = tanh(a)
+/// where a = W x + b + U h + d.
+/// </summary>
+internal readonly unsafe struct Rnn<TLane> : IGates<TLane, Panel1<TLane>> where TLane : struct, ILane<TLane>
+{
+    public static int Chains => 1;
+
+    public static float Scale(int gate) => 1f;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Update(float* frame, float* h, float* c)
+    {
+        (TLane p, TLane q) = Activation.Tanh(TLane.Load(in *frame));
+        TLane.Store(p / q, ref *h);
+    }
+}
