@@ -96,13 +96,13 @@ public class StreamEngineTests
 
         // In flight at most: the tick queue, what the shard took, its block, the publish queue, the block the sink holds.
         int accepted = 0;
-        SpinWait.SpinUntil(() =>
+        Assert.True(SpinWait.SpinUntil(() =>
         {
             while (accepted < ticks.Length && queue.TryAdd(ticks.AsSpan(accepted, 1)))
                 accepted++;
-            return engine.Stepped >= 512 + 256 && !queue.TryAdd(ticks.AsSpan(accepted, 1));
-        }, TimeSpan.FromSeconds(20));
-        Assert.InRange(accepted, 512, 256 + 256 + 256 + 512 + 256);
+            return queue.Count == 256 && engine.Forecasts.Count == 2;
+        }, TimeSpan.FromSeconds(20)), "intake must come to a halt");
+        Assert.InRange(accepted, 256, 256 + 256 + 256 + 512 + 256);
 
         sink.LetGo();
         queue.Add(ticks.AsSpan(accepted));
