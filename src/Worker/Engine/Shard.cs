@@ -1,5 +1,6 @@
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Engine;
 
@@ -9,18 +10,20 @@ namespace StreamRnn.Worker.Engine;
 /// </summary>
 internal sealed class Shard
 {
+    private readonly int _index;
     private readonly Thread _thread;
     private readonly MicroBatch _batch;
     private readonly ForecastQueue _forecasts;
+    private readonly WorkerMetrics _metrics;
     private readonly Tick[] _taken = new Tick[4 * MicroBatch.Capacity];
     private ForecastBlock _block;
     private long _stepped;
 
-    public Shard(int index, int shardCount, int queueCapacity, ModelMap models, ForecastQueue forecasts)
+    public Shard(int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, WorkerMetrics metrics)
     {
-        Ticks = new TickQueue(queueCapacity);
-        _batch = new MicroBatch(models, shardCount);
-        _forecasts = forecasts;
+        (_index, _forecasts, _metrics) = (index, forecasts, metrics);
+        Ticks = new TickQueue(capacity.Ticks);
+        _batch = new MicroBatch(models, capacity.Shards);
         _block = forecasts.Rent();
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
     }
@@ -44,14 +47,18 @@ internal sealed class Shard
         int count;
         while ((count = Ticks.Take(_taken)) > 0)
         {
+            _metrics.TicksTaken(_index, _taken[0].ReceivedAt);
             for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.Count..])
             {
+                long startedAt = _metrics.Stamp();
                 _batch.Fill(waiting);
                 _batch.Step();
+                _metrics.StepCompleted(_index, _batch.Count, startedAt);
+                Volatile.Write(ref _stepped, _stepped + _batch.Count);
+
                 if (_block.Room < _batch.Count)
                     Release();
                 _batch.CopyTo(_block);
-                Volatile.Write(ref _stepped, _stepped + _batch.Count);
             }
             Release();
         }

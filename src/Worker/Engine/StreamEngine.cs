@@ -1,5 +1,6 @@
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Engine;
 
@@ -12,17 +13,16 @@ public sealed class StreamEngine
     private readonly Shard[] _shards;
     private readonly Publisher _publisher;
 
-    /// <param name="queueCapacity">Ticks one shard may hold.</param>
-    /// <param name="publishCapacity">Forecasts that may wait for the sinks.</param>
-    public StreamEngine(ModelMap models, int shards, int queueCapacity, int publishCapacity, WhenFull whenFull,
-        params IReadOnlyList<IForecastSink> sinks)
+    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(shards);
         Models = models;
-        Forecasts = new ForecastQueue(publishCapacity, shards, whenFull);
-        _publisher = new Publisher(Forecasts, sinks);
-        _shards = [.. Enumerable.Range(0, shards).Select(index => new Shard(index, shards, queueCapacity, models, Forecasts))];
+        Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics);
+        _publisher = new Publisher(Forecasts, metrics, sinks);
+        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, metrics))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
+
+        metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);
+        metrics.ObserveState(() => StateBytes);
     }
 
     public ModelMap Models { get; }
@@ -61,3 +61,9 @@ public sealed class StreamEngine
         _publisher.Join();
     }
 }
+
+/// <summary>How much the engine may hold, and what it does when it holds that.</summary>
+/// <param name="Shards">Loops, each with a thread of its own.</param>
+/// <param name="Ticks">Ticks that may wait for one shard. More rides out longer bursts and makes the oldest forecast later.</param>
+/// <param name="Forecasts">Forecasts that may wait for the sinks.</param>
+public sealed record EngineCapacity(int Shards, int Ticks = 4096, int Forecasts = 16_384, WhenFull WhenFull = WhenFull.Wait);

@@ -1,3 +1,5 @@
+using StreamRnn.Worker.Telemetry;
+
 namespace StreamRnn.Worker.Publish;
 
 /// <summary>What a shard does when the publisher is behind by the whole queue.</summary>
@@ -20,6 +22,7 @@ public sealed class ForecastQueue
     private readonly ForecastBlock[] _ring;
     private readonly Stack<ForecastBlock> _free;
     private readonly WhenFull _whenFull;
+    private readonly WorkerMetrics _metrics;
     private int _head;
     private int _count;
     private int _producers;
@@ -28,11 +31,11 @@ public sealed class ForecastQueue
 
     /// <param name="capacity">Forecasts that may wait; at least one block.</param>
     /// <param name="producers">Shards; the queue ends when each has called <see cref="Complete"/>.</param>
-    public ForecastQueue(int capacity, int producers, WhenFull whenFull)
+    public ForecastQueue(int capacity, int producers, WhenFull whenFull, WorkerMetrics metrics)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
-        (_producers, _whenFull) = (producers, whenFull);
+        (_producers, _whenFull, _metrics) = (producers, whenFull, metrics);
         _ring = new ForecastBlock[(capacity + BlockForecasts - 1) / BlockForecasts];
 
         // One in the hands of each shard, one in the publisher's.
@@ -76,6 +79,7 @@ public sealed class ForecastQueue
 
         // Dropped outputs are no reason to have a tick sent again: it has been stepped.
         Interlocked.Add(ref _dropped, filled.Count);
+        _metrics.ForecastsDropped("queue", "full", filled.Count);
         filled.Acknowledge();
         filled.Clear();
         return filled;

@@ -3,6 +3,9 @@ namespace StreamRnn.Worker.Publish;
 /// <summary>Where forecasts go: a broker, files, nowhere. Called by the publisher's thread only.</summary>
 public interface IForecastSink
 {
+    /// <summary>A fixed name, as metrics show it.</summary>
+    string Name { get; }
+
     /// <summary>Takes the forecasts of a block, in order. May wait, and intake then waits with it; must not keep the span.</summary>
     void Write(ReadOnlySpan<Forecast> forecasts);
 

@@ -11,6 +11,9 @@ public readonly record struct Delivery(byte Qos, bool Retain);
 /// <summary>A broker's end for outputs: a client's connection, or the embedded broker itself.</summary>
 public interface IMessageTransport
 {
+    /// <summary>A fixed name, as metrics show it.</summary>
+    string Name { get; }
+
     /// <summary>Sends a message, or keeps it until it can be sent; waits while it can do neither. Must not keep the spans.</summary>
     /// <param name="trace">Index of the sampled trace context; 0 where the message is not traced.</param>
     void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace);
@@ -27,6 +30,8 @@ public interface IMessageTransport
 /// <param name="ofAnomalies">Null where anomalies are not published.</param>
 public sealed class MessageSink(IMessageTransport transport, ForecastCodec codec, Delivery? ofForecasts, Delivery? ofAnomalies) : IForecastSink
 {
+    public string Name => transport.Name;
+
     public void Write(ReadOnlySpan<Forecast> forecasts)
     {
         foreach (ref readonly Forecast forecast in forecasts)

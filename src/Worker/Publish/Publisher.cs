@@ -1,10 +1,12 @@
+using StreamRnn.Worker.Telemetry;
+
 namespace StreamRnn.Worker.Publish;
 
 /// <summary>
 /// The one thread behind the shards: takes block after block, gives it to every sink, then tells the sources. Outputs and
 /// acknowledgements leave together, and only here.
 /// </summary>
-public sealed class Publisher(ForecastQueue queue, params IReadOnlyList<IForecastSink> sinks)
+public sealed class Publisher(ForecastQueue queue, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
 {
     private readonly IForecastSink[] _sinks = [.. sinks];
     private Thread? _thread;
@@ -28,12 +30,28 @@ public sealed class Publisher(ForecastQueue queue, params IReadOnlyList<IForecas
         while ((block = queue.Take(block)) is not null)
         {
             foreach (IForecastSink sink in _sinks)
+            {
                 sink.Write(block.Forecasts);
+                metrics.ForecastsPublished(sink.Name, block.Count);
+            }
             block.Acknowledge();
-            Volatile.Write(ref _published, _published + block.Count);
+            Count(block.Forecasts);
         }
 
         foreach (IForecastSink sink in _sinks)
             sink.Complete();
+    }
+
+    private void Count(ReadOnlySpan<Forecast> forecasts)
+    {
+        int anomalies = 0;
+        foreach (ref readonly Forecast forecast in forecasts)
+        {
+            anomalies += forecast.Verdict.Alarm ? 1 : 0;
+            metrics.ForecastReady(forecast.ReceivedAt);
+        }
+        if (anomalies > 0)
+            metrics.AnomaliesFound(anomalies);
+        Volatile.Write(ref _published, _published + forecasts.Length);
     }
 }

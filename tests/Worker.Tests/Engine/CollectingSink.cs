@@ -8,6 +8,8 @@ internal sealed class CollectingSink : IForecastSink
     private readonly object _gate = new();
     private bool _held;
 
+    public string Name => "collecting";
+
     public List<Forecast> Forecasts { get; } = [];
 
     public bool Completed { get; private set; }

@@ -1,12 +1,16 @@
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Engine;
 
-public class StreamEngineTests
+public sealed class StreamEngineTests : IDisposable
 {
     private const int Seed = 20260101;
+    private readonly WorkerMetrics _metrics = new();
+
+    public void Dispose() => _metrics.Dispose();
 
     [Theory, InlineData(1), InlineData(4)]
     public void Every_accepted_tick_gives_one_forecast_after_a_stop_in_the_middle(int shards)
@@ -74,7 +78,7 @@ public class StreamEngineTests
         CollectingSink sink = new();
         ModelMap models = new(new ChainForecaster("standard@0"), directory,
             [(new StreamPattern("plant/+/pressure"), new ChainForecaster("pressure@1")), (new StreamPattern("plant/#"), new ChainForecaster("plant@2"))]);
-        StreamEngine engine = new(models, 1, 64, 1024, WhenFull.Wait, sink);
+        StreamEngine engine = new(models, new EngineCapacity(1), _metrics, sink);
         engine.Start();
 
         Feed(engine, [.. Enumerable.Range(0, 30).Select(i => At(i % 3, i, i))]);
@@ -153,10 +157,11 @@ public class StreamEngineTests
         Assert.Equal(new PacketAcknowledgement(77, 1), due[0]);
     }
 
-    private static StreamEngine Start(int shards, CollectingSink sink, ChainForecaster? model = null, int queueCapacity = 1024,
+    private StreamEngine Start(int shards, CollectingSink sink, ChainForecaster? model = null, int queueCapacity = 1024,
         int publishCapacity = 4096, WhenFull whenFull = WhenFull.Wait)
     {
-        StreamEngine engine = new(new ModelMap(model ?? new ChainForecaster()), shards, queueCapacity, publishCapacity, whenFull, sink);
+        StreamEngine engine = new(new ModelMap(model ?? new ChainForecaster()),
+            new EngineCapacity(shards, queueCapacity, publishCapacity, whenFull), _metrics, sink);
         engine.Start();
         return engine;
     }
@@ -167,7 +172,7 @@ public class StreamEngineTests
             engine.Queues[tick.Stream % engine.Queues.Count].Add([tick]);
     }
 
-    private static double[] NextOf(int stream, int shards, Tick[] ticks)
+    private double[] NextOf(int stream, int shards, Tick[] ticks)
     {
         CollectingSink sink = new();
         StreamEngine engine = Start(shards, sink);
