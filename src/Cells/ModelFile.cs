@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace StreamRnn.Cells;
+
+/// <summary>
+/// A model on disk: a safetensors file with the parameters of a PyTorch state dict (<c>rnn.weight_ih_l0</c>, ..., <c>head.bias</c>) and, in
+/// its metadata, the architecture, golden vectors and whatever else the writer had to say. State dicts saved elsewhere load too: the
+/// shape is read from the matrices, the recurrent module may have any name or none, and so may the one linear layer after it.
+/// </summary>
+public sealed class ModelFile
+{
+    private ModelFile(string file, byte[] bytes)
+    {
+        var tensors = new SafeTensors(Path.GetFileName(file), bytes);
+        var parameters = new StateDict(tensors);
+        Name = Path.GetFileNameWithoutExtension(file);
+        Hash = Convert.ToHexStringLower(SHA256.HashData(bytes));
+        Metadata = tensors.Metadata;
+        Parameters = parameters.Block;
+        Model = SequenceModel.Create(parameters.Layout.Shape, parameters.Block);
+
+        GoldenVectors? golden = GoldenVectors.Read(tensors);
+        HasGoldenVectors = golden is not null;
+        if (golden?.FirstDifference(Model) is string difference)
+            throw tensors.Refuse($"{difference}; the parameters are not those the file was written with (swapped gates, an edited "
+                + "matrix), so take a fresh copy or write the model again");
+    }
+
+    /// <summary>The file's name without folder and extension.</summary>
+    public string Name { get; }
+
+    /// <summary>SHA-256 of the file's bytes, in lower-case hexadecimal.</summary>
+    public string Hash { get; }
+
+    /// <summary>As outputs show it: <c>default@3f2a</c>.</summary>
+    public string Label => $"{Name}@{Hash[..4]}";
+
+    public ModelShape Shape => Model.Shape;
+
+    /// <summary>One block in the order of <see cref="ParameterLayout"/>.</summary>
+    public ReadOnlyMemory<float> Parameters { get; }
+
+    /// <summary>Everything in <c>__metadata__</c>.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>The file carries golden vectors, and the model reproduced them.</summary>
+    public bool HasGoldenVectors { get; }
+
+    /// <summary>Ready to step.</summary>
+    public SequenceModel Model { get; }
+
+    /// <exception cref="InvalidDataException">The file is not a model this build computes as it was written; says where and what to do.</exception>
+    public static ModelFile Load(string path) => new(path, File.ReadAllBytes(path));
+
+    /// <param name="name">What the file is called.</param>
+    /// <param name="bytes">Its content; not to be changed afterwards.</param>
+    /// <inheritdoc cref="Load"/>
+    public static ModelFile Parse(string name, byte[] bytes) => new(name, bytes);
+
+    /// <summary>The bytes of a model file, golden vectors included.</summary>
+    /// <param name="shape">What the parameters are of.</param>
+    /// <param name="parameters">A block in the order of <see cref="ParameterLayout"/>.</param>
+    /// <param name="metadata">What else a reader should know; architecture and golden vectors are added.</param>
+    public static byte[] Format(ModelShape shape, ReadOnlySpan<float> parameters, IReadOnlyDictionary<string, string> metadata)
+    {
+        var all = new Dictionary<string, string>(metadata)
+        {
+            ["architecture"] = shape.ToString(),
+            ["cell"] = StateDict.CellName(shape.Cell),
+            ["input_size"] = shape.Inputs.ToString(CultureInfo.InvariantCulture),
+            ["hidden_size"] = shape.Hidden.ToString(CultureInfo.InvariantCulture),
+            ["num_layers"] = shape.Layers.ToString(CultureInfo.InvariantCulture),
+        };
+        GoldenVectors.Of(SequenceModel.Create(shape, parameters)).Write(all);
+
+        ReadOnlyMemory<float> block = parameters.ToArray();
+        return SafeTensors.Format(all, new ParameterLayout(shape).Parameters.Select(parameter =>
+            (parameter.Name, parameter.Dimensions, block.Slice(parameter.Slot.Offset, parameter.Slot.Length))));
+    }
+
+    /// <summary>Writes aside, flushes and renames: a reader sees the old file or the new one, never a part.</summary>
+    /// <inheritdoc cref="Format"/>
+    public static void Save(string path, ModelShape shape, ReadOnlySpan<float> parameters, IReadOnlyDictionary<string, string> metadata)
+    {
+        string aside = path + ".tmp";
+        using (FileStream stream = File.Create(aside))
+        {
+            stream.Write(Format(shape, parameters, metadata));
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(aside, path, overwrite: true);
+    }
+}
