@@ -1,0 +1,94 @@
+using System.Runtime.CompilerServices;
+using StreamRnn.Cells;
+
+namespace StreamRnn.Detection;
+
+/// <summary>
+/// The full detector around a recurrent network: normalise, compare with the forecasts, weigh the evidence, step the network, forecast.
+/// A network with a head of its own makes the one-step forecast; without one, adaptive heads on its hidden state do.
+/// </summary>
+/// <remarks>A stream's row: [recurrent state | <see cref="Detector"/> | <see cref="AdaptiveHeads"/>], each from a cache line on.</remarks>
+public sealed class DetectorForecaster : Forecaster
+{
+    private const int CacheLine = 16;   // floats
+
+    private readonly SequenceModel _model;
+    private readonly AdaptiveHeads _heads;
+    private readonly int _detectorStart;
+    private readonly int _headsStart;
+
+    /// <param name="name">As outputs show it.</param>
+    /// <param name="model">Inputs z, or z and its difference to the z before; outputs none, or the next z.</param>
+    public DetectorForecaster(string name, SequenceModel model)
+    {
+        Encoder.Check(name, model.Shape, minimumOutputs: 0);
+        (Name, _model) = (name, model);
+        _heads = AdaptiveHeads.Create(model.Shape.Hidden + Calendar.FeatureCount + 1);
+        _detectorStart = WholeLines(model.StateFloats);
+        _headsStart = _detectorStart + WholeLines(Unsafe.SizeOf<Detector>() / sizeof(float));
+        RowFloats = WholeLines(_headsStart + _heads.Floats);
+    }
+
+    public override string Name { get; }
+
+    public override int RowFloats { get; }
+
+    private bool HasOwnHead => _model.Shape.Outputs > 0;
+
+    public override void Initialise(Span<float> row)
+    {
+        row.Clear();
+        _heads.Initialise(HeadsOf(row));
+    }
+
+    public override StepBatch CreateBatch(int capacity) => new Batch(this, capacity);
+
+    public override void Step(StateSlab slab, StepBatch batch)
+    {
+        var own = (Batch)batch;
+        for (int i = 0; i < own.Count; i++)
+            Judge(slab[own.Rows[i]], own, i);
+        _model.Step(own.Inputs(own.Count), slab, own.Rows.AsSpan(0, own.Count), own.Outputs(own.Count), own.ModelScratch);
+        for (int i = 0; i < own.Count; i++)
+            Expect(slab[own.Rows[i]], own, i);
+    }
+
+    /// <summary>Everything that needs the forecasts made before and not the new hidden state.</summary>
+    private void Judge(Span<float> row, Batch batch, int i)
+    {
+        ref Detector detector = ref DetectorOf(row);
+        Span<float> heads = HeadsOf(row);
+        (float z, float difference, float error) = detector.Observe(batch.Times[i], batch.Values[i]);
+        if (detector.Rows > 0 && !HasOwnHead)
+            _heads.LearnNear(heads, detector.Rows, error);
+        float farError = _heads.LearnFar(heads, detector.Rows, z, batch.HeadScratch);
+        detector.Judge(batch.Values[i], error, farError, ref batch.Verdicts[i]);
+        Encoder.Encode(z, difference, batch.Inputs(i, 1));
+    }
+
+    private void Expect(Span<float> row, Batch batch, int i)
+    {
+        ref Detector detector = ref DetectorOf(row);
+        Span<float> heads = HeadsOf(row);
+        int hidden = _model.Shape.Hidden;
+        Span<float> features = _heads.Features(heads, detector.Rows);
+        row.Slice(_model.TopHiddenOffset, hidden).CopyTo(features);
+        Calendar.Features(detector.ExpectedTime, features.Slice(hidden, Calendar.FeatureCount));
+        features[^1] = 1;
+
+        _heads.File(heads, detector.Rows, batch.HeadScratch);
+        float forecast = HasOwnHead ? batch.Outputs(i, 1)[0] : _heads.Forecast(heads, detector.Rows, batch.HeadScratch);
+        detector.Expect(forecast, ref batch.Verdicts[i]);
+    }
+
+    private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);
+
+    private Span<float> HeadsOf(Span<float> row) => row.Slice(_headsStart, _heads.Floats);
+
+    private static int WholeLines(int floats) => (floats + CacheLine - 1) / CacheLine * CacheLine;
+
+    private sealed class Batch(DetectorForecaster forecaster, int capacity) : EncodedBatch(forecaster._model, capacity)
+    {
+        public float[] HeadScratch { get; } = new float[forecaster._heads.ScratchFloats];
+    }
+}
