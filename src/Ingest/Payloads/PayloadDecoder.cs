@@ -1,0 +1,34 @@
+namespace StreamRnn.Ingest.Payloads;
+
+/// <summary>
+/// Recognises a payload by its first character and has it decoded: an object is <see cref="JsonPayload"/>, an array of objects
+/// <see cref="SenMlPayload"/>, anything else is tried as <see cref="PlainPayload"/>. No configuration, no state.
+/// </summary>
+public static class PayloadDecoder
+{
+    /// <param name="arrival">Nanoseconds since 1970.</param>
+    /// <param name="zone">Of times in text that name none.</param>
+    /// <param name="into">Cleared first; on return the values, and how many were refused and why.</param>
+    /// <returns>A fault where the whole packet is refused; <see cref="TickFault.None"/> also where every single value was.</returns>
+    public static TickFault Decode(ReadOnlySpan<byte> payload, long arrival, TimeZoneInfo zone, ReadingBuffer into)
+    {
+        into.Clear();
+        if (payload is [0xEF, 0xBB, 0xBF, ..])   // a byte order mark says nothing in UTF-8
+            payload = payload[3..];
+        payload = payload.Trim(" \t\r\n"u8);
+        if (payload.IsEmpty)
+            return TickFault.UnknownPayload;
+        switch (payload[0])
+        {
+            case (byte)'{':
+                return JsonPayload.Decode(payload, zone, into);
+            case (byte)'[':
+                return SenMlPayload.Decode(payload, arrival, into);
+            case (byte)'"':
+                into.Refuse(TickFault.NotANumber);
+                return TickFault.None;
+            default:
+                return PlainPayload.Decode(payload, into);
+        }
+    }
+}
