@@ -1,0 +1,201 @@
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Payloads;
+
+namespace StreamRnn.Ingest;
+
+/// <summary>What the intake takes and refuses.</summary>
+public sealed record IntakeOptions
+{
+    /// <summary>Larger payloads are refused unread. A bound on the time one packet can take, at about 2 ns a byte.</summary>
+    public int MaximumPayloadBytes { get; init; } = 256 * 1024;
+
+    /// <summary>First level of our own output topics, which are never ingested; null where nothing is published.</summary>
+    public string? OwnPrefix { get; init; } = "streamrnn";
+
+    /// <summary>Whether retained messages step. They come again at each new subscription, and would be stepped again.</summary>
+    public bool AcceptRetained { get; init; }
+
+    /// <summary>How far event time may be ahead of the arrival before a clock must be wrong.</summary>
+    public TimeSpan MaximumAhead { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Zone of times in text that name none.</summary>
+    public TimeZoneInfo TimeZone { get; init; } = TimeZoneInfo.Utc;
+}
+
+/// <summary>A message as it arrived: views into the buffer it was read from.</summary>
+public readonly ref struct Packet
+{
+    /// <summary>UTF-8.</summary>
+    public required ReadOnlySpan<byte> Topic { get; init; }
+
+    public required ReadOnlySpan<byte> Payload { get; init; }
+
+    public byte Qos { get; init; }
+
+    public bool Retained { get; init; }
+
+    public ushort PacketId { get; init; }
+
+    /// <summary>Who is owed the acknowledgement; needed above QoS 0.</summary>
+    public PacketLedger? Ledger { get; init; }
+
+    /// <summary>Stopwatch stamp of the arrival; 0 where nobody measures.</summary>
+    public long ReceivedAt { get; init; }
+
+    /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>
+    public int Trace { get; init; }
+
+    public static Packet From(in MqttPublish publish, PacketLedger ledger, long receivedAt = 0, int trace = 0) => new()
+    {
+        Topic = publish.Topic,
+        Payload = publish.Payload,
+        Qos = publish.Qos,
+        Retained = publish.Retain,
+        PacketId = publish.PacketId,
+        Ledger = ledger,
+        ReceivedAt = receivedAt,
+        Trace = trace,
+    };
+}
+
+/// <summary>
+/// The one door from bytes to ticks: refuses what must not step, decodes the rest, finds the streams and hands the ticks to their shards.
+/// Called by the reading threads of all connections; allocates nothing once a thread has warmed up, except for a stream's first tick and
+/// for JSON that breaks off.
+/// </summary>
+/// <remarks>
+/// The sums close: every value of a payload is accepted or refused, and a packet refused before its values are known counts as one refusal.
+/// Every packet above QoS 0 is opened in its ledger exactly once, refused ones with nothing to wait for.
+/// </remarks>
+public sealed class PacketIntake(StreamDirectory directory, TickRouter router, FaultCounters faults, TimeProvider clock, IntakeOptions options)
+{
+    [ThreadStatic] private static Scratch? t_scratch;
+
+    private readonly byte[] _ownPrefix = System.Text.Encoding.UTF8.GetBytes(options.OwnPrefix ?? "");
+    private readonly long _maximumAhead = (long)options.MaximumAhead.TotalMicroseconds * 1000;
+    private long _packets;
+    private long _packetsRefused;
+    private long _ticksAccepted;
+
+    /// <summary>Packets that came; each was accepted, with at least one tick, or refused.</summary>
+    public long PacketCount => Interlocked.Read(ref _packets);
+
+    /// <summary>Packets of which nothing was accepted.</summary>
+    public long RefusedPacketCount => Interlocked.Read(ref _packetsRefused);
+
+    /// <summary>Ticks handed to the shards.</summary>
+    public long AcceptedTickCount => Interlocked.Read(ref _ticksAccepted);
+
+    /// <summary>Takes a packet in. Above QoS 0 it waits while a shard is full, and the peer with it.</summary>
+    /// <returns>How many ticks it became; 0 where it was refused.</returns>
+    public int Accept(in Packet packet)
+    {
+        Interlocked.Increment(ref _packets);
+        Scratch scratch = t_scratch ??= new Scratch();
+        int count = 0;
+        TickFault fault = Check(packet);
+        if (fault == TickFault.None)
+        {
+            long arrival = EventTime.Now(clock);
+            fault = PayloadDecoder.Decode(packet.Payload, arrival, options.TimeZone, scratch.Readings);
+            if (fault == TickFault.None)
+                count = Gather(packet, arrival, scratch);
+        }
+        if (fault != TickFault.None)
+            faults.Refuse(fault, packet.Topic);
+
+        count = packet.Qos == 0 ? Offer(packet, scratch, count) : Deliver(packet, scratch, count);
+        if (count == 0)
+            Interlocked.Increment(ref _packetsRefused);
+        else
+            Interlocked.Add(ref _ticksAccepted, count);
+        return count;
+    }
+
+    private TickFault Check(in Packet packet)
+    {
+        if (IsUnder("$SYS"u8, packet.Topic) || (_ownPrefix.Length > 0 && IsUnder(_ownPrefix, packet.Topic)))
+            return TickFault.OwnOutput;
+        if (packet.Retained && !options.AcceptRetained)
+            return TickFault.Retained;
+        return packet.Payload.Length > options.MaximumPayloadBytes ? TickFault.PayloadTooLarge : TickFault.None;
+    }
+
+    private static bool IsUnder(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> topic) =>
+        topic.StartsWith(prefix) && (topic.Length == prefix.Length || topic[prefix.Length] == (byte)'/');
+
+    /// <summary>Makes ticks of the readings that have a stream and a credible time.</summary>
+    private int Gather(in Packet packet, long arrival, Scratch scratch)
+    {
+        ReadingBuffer readings = scratch.Readings;
+        if (readings.RefusedCount > 0)
+            for (TickFault fault = TickFault.None; fault <= TickFault.ProtocolError; fault++)
+                if (readings.Refused(fault) is > 0 and int refused)
+                    faults.Refuse(fault, packet.Topic, refused);
+
+        Span<Tick> ticks = scratch.Ticks(readings.Count);
+        int count = 0;
+        foreach (ref readonly Reading reading in readings.Readings)
+        {
+            long time = reading.Time == ReadingBuffer.NoTime ? arrival : reading.Time;
+            int stream = -1;
+            TickFault fault = time > arrival + _maximumAhead
+                ? TickFault.FarFuture
+                : directory.TryGet(packet.Topic, readings.Path(reading), out stream);
+            if (fault != TickFault.None)
+                faults.Refuse(fault, packet.Topic);
+            else
+                ticks[count++] = new Tick
+                {
+                    Stream = stream,
+                    Time = time,
+                    Value = reading.Value,
+                    ReceivedAt = packet.ReceivedAt,
+                    Trace = packet.Trace,
+                };
+        }
+        return count;
+    }
+
+    private int Offer(in Packet packet, Scratch scratch, int count)
+    {
+        if (count == 0 || router.TryRoute(scratch.Ticks(count), scratch.Routed(count)))
+            return count;
+        faults.Refuse(TickFault.QueueFull, packet.Topic, count);
+        return 0;
+    }
+
+    private int Deliver(in Packet packet, Scratch scratch, int count)
+    {
+        PacketLedger ledger = packet.Ledger ?? throw new ArgumentException("A packet above QoS 0 needs a ledger.", nameof(packet));
+        long number = ledger.TryOpen(packet.PacketId, packet.Qos, count);
+        if (number < 0)
+            throw new InvalidOperationException("The ledger is full: its connection must not hand over more than it allowed the peer.");
+        Span<Tick> ticks = scratch.Ticks(count);
+        foreach (ref Tick tick in ticks)
+            tick = tick with { Ledger = ledger, Packet = number };
+        if (count > 0)
+            router.Route(ticks, scratch.Routed(count));
+        return count;
+    }
+
+    /// <summary>What one reading thread needs, grown to the largest packet it has met.</summary>
+    private sealed class Scratch
+    {
+        private Tick[] _ticks = new Tick[JsonPayload.MaximumLeaves];
+        private Tick[] _routed = new Tick[JsonPayload.MaximumLeaves];
+
+        public ReadingBuffer Readings { get; } = new();
+
+        public Span<Tick> Ticks(int count) => Room(ref _ticks, count);
+
+        public Span<Tick> Routed(int count) => Room(ref _routed, count);
+
+        private static Span<Tick> Room(ref Tick[] ticks, int count)
+        {
+            if (count > ticks.Length)
+                Array.Resize(ref ticks, ReadingBuffer.Capacity);
+            return ticks.AsSpan(0, count);
+        }
+    }
+}
