@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Net.Sockets;
+using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Commands;
 
@@ -33,6 +34,12 @@ internal static class CommandLine
         }
         catch (OperationCanceledException)
         {
+            return Failure;
+        }
+        catch (ConfigurationException e)
+        {
+            foreach (string problem in e.Problems)
+                await Console.Error.WriteLineAsync($"streamrnn: {problem}");
             return Failure;
         }
         catch (Exception e) when (IsExpected(e))

@@ -1,0 +1,93 @@
+using System.CommandLine;
+using StreamRnn.Worker.Configuration;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>The settings that are also options of <c>run</c> and <c>config check</c>. What is given here wins over file and environment.</summary>
+internal sealed class RunArguments
+{
+    private readonly Option<string?> _config = new("--config")
+    {
+        Description = $"A settings file, read after the {WorkerConfiguration.FileName} beside the executable and in the current directory.",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _host = new("--host") { Description = "The broker to connect to.", HelpName = "HOST" };
+    private readonly Option<int?> _port = new("--port") { Description = "The broker's TCP port, 1883 unless configured.", HelpName = "PORT" };
+    private readonly Option<string[]> _subscribe = new("--subscribe")
+    {
+        Description = "A topic filter to take ticks from; may be repeated; '#' unless configured.",
+        HelpName = "FILTER",
+    };
+    private readonly Option<int?> _qos = new("--qos") { Description = "Quality of service of the subscriptions, 0 or 1.", HelpName = "0|1" };
+    private readonly Option<string?> _model = new("--model")
+    {
+        Description = "Model file of every stream that no pattern names; the default model unless configured.",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _dataDir = new("--data-dir")
+    {
+        Description = "Reserved for the input log; nothing is kept on disk yet.",
+        HelpName = "DIR",
+    };
+    private readonly Option<int?> _shards = new("--shards") { Description = "Loops that step in parallel; never changes a number.", HelpName = "N" };
+    private readonly Option<int?> _embeddedBroker = new("--embedded-broker")
+    {
+        Description = "Start a broker inside the worker on this port (0: any free one) and take what devices publish there.",
+        HelpName = "PORT",
+    };
+    private readonly Option<int?> _probes = new("--probes")
+    {
+        Description = "Serve /healthz/live, /healthz/ready and /healthz/startup on this port.",
+        HelpName = "PORT",
+    };
+
+    public RunArguments(Command command)
+    {
+        foreach (Option option in new Option[]
+            { _config, _host, _port, _subscribe, _qos, _model, _dataDir, _shards, _embeddedBroker, _probes })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Reads every source and checks the outcome.</summary>
+    public StreamRnnOptions Load(ParseResult parsed) =>
+        WorkerConfiguration.Load(WorkerConfiguration.Read(parsed.GetValue(_config)), options => Apply(parsed, options));
+
+    /// <summary>Where the settings come from, for whoever needs more than ours of them: log levels.</summary>
+    public Microsoft.Extensions.Configuration.IConfigurationRoot Read(ParseResult parsed) => WorkerConfiguration.Read(parsed.GetValue(_config));
+
+    private StreamRnnOptions Apply(ParseResult parsed, StreamRnnOptions options)
+    {
+        string? host = parsed.GetValue(_host);
+        int? embedded = parsed.GetValue(_embeddedBroker);
+        int? qos = parsed.GetValue(_qos);
+
+        IReadOnlyList<SubscriptionOptions> subscriptions = options.Mqtt.Subscriptions;
+        if (parsed.GetValue(_subscribe) is { Length: > 0 } filters)
+            subscriptions = [.. filters.Select(filter => new SubscriptionOptions { Filter = filter })];
+        if (qos is not null)
+            subscriptions = [.. (subscriptions.Count > 0 ? subscriptions : options.Mqtt.EffectiveSubscriptions).Select(s => s with { Qos = qos.Value })];
+
+        return options with
+        {
+            Model = parsed.GetValue(_model) ?? options.Model,
+            DataDir = parsed.GetValue(_dataDir) ?? options.DataDir,
+            Shards = parsed.GetValue(_shards) ?? options.Shards,
+
+            // One way in: naming one of them on the command line puts the other aside, whatever a file says.
+            Mqtt = options.Mqtt with
+            {
+                Host = host ?? (embedded is null ? options.Mqtt.Host : null),
+                Port = parsed.GetValue(_port) ?? options.Mqtt.Port,
+                Subscriptions = subscriptions,
+            },
+            Broker = options.Broker with
+            {
+                Enabled = embedded is not null || (options.Broker.Enabled && host is null),
+                Port = embedded ?? options.Broker.Port,
+            },
+            Probes = options.Probes with { Port = parsed.GetValue(_probes) ?? options.Probes.Port },
+        };
+    }
+}

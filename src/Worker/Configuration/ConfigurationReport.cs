@@ -1,0 +1,101 @@
+using System.Text.Json.Serialization;
+
+namespace StreamRnn.Worker.Configuration;
+
+/// <summary>What a configuration means, in words: what the worker would connect to, take in, publish and need, and what it cannot promise.</summary>
+internal sealed record ConfigurationReport
+{
+    public required string Connection { get; init; }
+
+    public required IReadOnlyList<string> Subscriptions { get; init; }
+
+    public required IReadOnlyList<string> Outputs { get; init; }
+
+    public required IReadOnlyList<string> Models { get; init; }
+
+    public required int Shards { get; init; }
+
+    /// <summary>Most memory that streams and queues can take, in bytes; the process itself needs some 60 MB more.</summary>
+    public required long MemoryBoundBytes { get; init; }
+
+    public required string Probes { get; init; }
+
+    /// <summary>What an operator should know before relying on it.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
+    [JsonIgnore]
+    public IEnumerable<(string Heading, IReadOnlyList<string> Lines)> Sections =>
+    [
+        ("connection", [Connection]),
+        ("takes in", Subscriptions),
+        ("publishes", Outputs),
+        ("models", Models),
+        ("memory", [$"at most {MemoryBoundBytes / 1e6:N0} MB of states and queues in {Shards} shard{(Shards == 1 ? "" : "s")}"]),
+        ("probes", [Probes]),
+        ("notes", Notes),
+    ];
+
+    /// <param name="models">Path and bytes of one stream's state, for each model; the standard one first.</param>
+    public static ConfigurationReport Of(StreamRnnOptions options, IReadOnlyList<(string Serves, string File, int StateBytes)> models)
+    {
+        MqttOptions mqtt = options.Mqtt;
+        PublishOptions publish = options.Publish;
+        return new()
+        {
+            Connection = options.Broker.Enabled
+                ? $"listens as a broker on {options.Broker.Address}:{(options.Broker.Port == 0 ? "(any free port)" : options.Broker.Port)}"
+                    + (options.Broker.Username is null ? ", anybody may connect" : $", user {options.Broker.Username} may connect")
+                : $"connects to {mqtt.Host}:{mqtt.Port} as {mqtt.ClientId}" + (mqtt.Username is null ? "" : $", user {mqtt.Username}"),
+            Subscriptions = [.. mqtt.EffectiveSubscriptions.Select(s => options.Broker.Enabled ? $"'{s.Filter}'" : $"'{s.Filter}' at QoS {s.Qos}")],
+            Outputs = [.. Topics(publish)],
+            Models = [.. models.Select(model => $"{model.Serves}: {model.File}, {model.StateBytes:N0} bytes per stream")],
+            Shards = options.EffectiveShards,
+            MemoryBoundBytes = MemoryBound(options, models.Max(model => model.StateBytes)),
+            Probes = options.Probes.Port == 0
+                ? "none; set Probes:Port or --probes to have them"
+                : $"http://{options.Probes.Address}:{options.Probes.Port}/healthz/live, /healthz/ready, /healthz/startup",
+            Notes = [.. NotesOf(options)],
+        };
+    }
+
+    private static IEnumerable<string> Topics(PublishOptions publish)
+    {
+        if (publish.Forecasts)
+            yield return $"{publish.Prefix}/STREAM/forecast at QoS {publish.Qos}{(publish.Retain ? ", retained" : "")}";
+        if (publish.Anomalies)
+            yield return $"{publish.Prefix}/STREAM/anomaly at QoS 1";
+        if (publish.Status)
+            yield return $"{publish.Prefix}/status, retained, online or offline";
+        if (publish.Faults)
+            yield return $"{publish.Prefix}/fault, refused input with its reason";
+        if (publish is { Forecasts: false, Anomalies: false })
+            yield return "no forecasts and no anomalies: nobody will hear what is found";
+    }
+
+    // State row, name (at most 1,024 bytes, twice while it is looked up) and places in the tables for every stream; ticks and forecasts
+    // in their queues at 64 and 192 bytes.
+    private static long MemoryBound(StreamRnnOptions options, int stateBytes) =>
+        options.Limits.Streams * (stateBytes + 2048L + 64)
+        + options.EffectiveShards * options.Limits.QueueCapacity * 64L
+        + options.Publish.Capacity * 192L;
+
+    private static IEnumerable<string> NotesOf(StreamRnnOptions options)
+    {
+        yield return "states live in memory: a restart begins every stream anew"
+            + (options.DataDir is null ? "" : $"; DataDir {options.DataDir} is reserved for the input log and nothing is written there yet");
+
+        bool takesQos0 = options.Broker.Enabled || options.Mqtt.EffectiveSubscriptions.Any(s => s.Qos == 0);
+        if (takesQos0)
+            yield return "ticks at QoS 0 have no guarantee: what is lost on the way, or arrives while a shard is full, is lost";
+        if (options.Publish is { Forecasts: true, Qos: 0 })
+            yield return "forecasts at QoS 0 are lost with the connection";
+        if (options.Publish.WhenFull == Publish.WhenFull.DropForecasts)
+            yield return "WhenFull is DropForecasts: outputs are not exact, what cannot be published is dropped and counted";
+        if (options.Mqtt.EffectiveSubscriptions.Any(s => TopicFilters.Overlap(s.Filter, options.Publish.Prefix + "/#")))
+            yield return $"the subscription covers {options.Publish.Prefix}/#: those messages are received and refused as own_output, never stepped";
+        if (options.Broker.Enabled && options.Broker.Username is null && !System.Net.IPAddress.IsLoopback(System.Net.IPAddress.Parse(options.Broker.Address)))
+            yield return $"the embedded broker is open to everybody who reaches {options.Broker.Address}; set Username and PasswordFile";
+        if (!options.Broker.Enabled)
+            yield return $"the session is kept under the name {options.Mqtt.ClientId}: a second worker with it would take the connection away";
+    }
+}

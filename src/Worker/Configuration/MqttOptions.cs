@@ -1,0 +1,88 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text;
+using StreamRnn.Ingest.Mqtt;
+
+namespace StreamRnn.Worker.Configuration;
+
+/// <summary>The broker ticks come from and forecasts go to.</summary>
+public sealed record MqttOptions : IValidatableObject
+{
+    private static readonly IReadOnlyList<SubscriptionOptions> Everything = [new() { Filter = "#" }];
+
+    /// <summary>Name or address; null where no broker is used.</summary>
+    public string? Host { get; init; }
+
+    [Range(1, 65535)]
+    public int Port { get; init; } = 1883;
+
+    /// <summary>
+    /// The session the broker keeps while the worker is away. Two workers with one id take the connection from each other for ever; a new
+    /// id loses what waited for the old one.
+    /// </summary>
+    [Required, StringLength(128)]
+    public string ClientId { get; init; } = $"streamrnn-{Environment.MachineName}";
+
+    public string? Username { get; init; }
+
+    /// <summary>File that holds the password and nothing else; a final line break is not part of it.</summary>
+    public string? PasswordFile { get; init; }
+
+    /// <summary>A connection that is silent for one and a half of these is given up by the broker.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "18:00:00")]
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the broker shall keep the session of a worker that is away. Shorter loses more after a long outage.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
+    public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>What to subscribe to; everything where nothing is named. The worker's own outputs and $SYS are never taken in.</summary>
+    public IReadOnlyList<SubscriptionOptions> Subscriptions { get; init; } = [];
+
+    /// <summary>The subscriptions, or <c>#</c> at QoS 1 where none is named.</summary>
+    public IReadOnlyList<SubscriptionOptions> EffectiveSubscriptions => Subscriptions.Count > 0 ? Subscriptions : Everything;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Host is not null && (Host.Length == 0 || Host.AsSpan().ContainsAny(" /:")) && !System.Net.IPAddress.TryParse(Host, out _))
+            yield return new($"'{Host}' is no host; write a name or an address alone, the port belongs to Mqtt:Port", [nameof(Host)]);
+        if (PasswordFile is not null && Username is null)
+            yield return new("is set without Username; MQTT sends a password with a user name only", [nameof(PasswordFile)]);
+        if (PasswordFile is not null && !File.Exists(PasswordFile))
+            yield return new($"{Path.GetFullPath(PasswordFile)} does not exist", [nameof(PasswordFile)]);
+
+        for (int i = 0; i < Subscriptions.Count; i++)
+        {
+            for (int j = 0; j < i; j++)
+            {
+                if (TopicFilters.Overlap(Subscriptions[i].Filter, Subscriptions[j].Filter))
+                {
+                    yield return new($"'{Subscriptions[j].Filter}' and '{Subscriptions[i].Filter}' select the same topics; a broker may "
+                        + "deliver such a message twice and it would be stepped twice: keep the wider one", [nameof(Subscriptions)]);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>One subscription.</summary>
+public sealed record SubscriptionOptions : IValidatableObject
+{
+    /// <summary>A topic filter: <c>plant/+/pressure</c>, <c>tele/#</c>.</summary>
+    [Required]
+    public string Filter { get; init; } = "";
+
+    /// <summary>1: the broker keeps what the worker has not acknowledged. 0: whatever is lost on the way is lost.</summary>
+    [Range(0, 1)]
+    public int Qos { get; init; } = 1;
+
+    /// <summary>Model file of the streams of this filter; null is the worker's.</summary>
+    public string? Model { get; init; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Filter.Length > 0 && !MqttTopic.IsFilter(Encoding.UTF8.GetBytes(Filter)))
+            yield return new($"'{Filter}' is no topic filter; '+' fills a whole level and '#' is the last one", [nameof(Filter)]);
+        if (Model is not null && !File.Exists(Model))
+            yield return new($"{Path.GetFullPath(Model)} does not exist", [nameof(Model)]);
+    }
+}

@@ -1,0 +1,142 @@
+using System.ComponentModel.DataAnnotations;
+using StreamRnn.Worker.Engine;
+
+namespace StreamRnn.Worker.Configuration;
+
+/// <summary>
+/// The section <c>StreamRnn</c> of appsettings.json, of the environment (<c>StreamRnn__Mqtt__Host</c>) and, for the common ones, the
+/// options of <c>run</c>. Later sources win over earlier ones; defaults are what is written here.
+/// </summary>
+public sealed record StreamRnnOptions : IValidatableObject
+{
+    public const string Section = "StreamRnn";
+
+    /// <summary>Loops that step in parallel, each with a thread of its own; 0 is one per core up to 8. Never changes a number.</summary>
+    [Range(0, 256)]
+    public int Shards { get; init; }
+
+    /// <summary>Reserved for the input log. Nothing is kept on disk yet: a restart begins every stream anew.</summary>
+    public string? DataDir { get; init; }
+
+    /// <summary>Model file of every stream that no pattern names; null is the default model beside the executable.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Zone of payload times that name none. A wrong one shifts the calendar the model learns; it never reads the machine's.</summary>
+    public string TimeZone { get; init; } = "UTC";
+
+    public MqttOptions Mqtt { get; init; } = new();
+
+    public BrokerOptions Broker { get; init; } = new();
+
+    public PublishOptions Publish { get; init; } = new();
+
+    /// <summary>Models of streams by pattern; the first that matches wins.</summary>
+    public IReadOnlyList<ModelOptions> Models { get; init; } = [];
+
+    public LimitsOptions Limits { get; init; } = new();
+
+    public ProbesOptions Probes { get; init; } = new();
+
+    /// <summary>The number of shards that <see cref="Shards"/> means on this machine.</summary>
+    public int EffectiveShards => Shards > 0 ? Shards : Math.Min(Environment.ProcessorCount, 8);
+
+    /// <summary>The zone that <see cref="TimeZone"/> names.</summary>
+    public TimeZoneInfo Zone => TimeZoneInfo.FindSystemTimeZoneById(TimeZone);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Mqtt.Host is null && !Broker.Enabled)
+        {
+            yield return new("there is nothing to listen to; name a broker (Mqtt:Host, --host) or start the embedded one "
+                + "(Broker:Enabled, --embedded-broker PORT)");
+        }
+        if (Mqtt.Host is not null && Broker.Enabled)
+        {
+            yield return new("Mqtt:Host and Broker:Enabled are both set; a worker has one way in: unset Mqtt:Host to let devices connect "
+                + "to it, or Broker:Enabled to take ticks from the broker");
+        }
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(TimeZone, out _))
+            yield return new($"'{TimeZone}' is no time zone this machine knows; write an IANA name such as Europe/Berlin, or UTC", [nameof(TimeZone)]);
+        if (Model is not null && !File.Exists(Model))
+            yield return new($"{Path.GetFullPath(Model)} does not exist", [nameof(Model)]);
+        if (DataDir is not null && File.Exists(DataDir))
+            yield return new($"{Path.GetFullPath(DataDir)} is a file; name a directory", [nameof(DataDir)]);
+        if (Broker.Enabled && Probes.Port == Broker.Port && Probes.Port != 0)
+            yield return new($"Probes:Port and Broker:Port are both {Probes.Port}; give one of them another");
+    }
+}
+
+/// <summary>The model of the streams a pattern names.</summary>
+public sealed record ModelOptions : IValidatableObject
+{
+    /// <summary>A topic filter over stream names: <c>plant/+/pressure</c>, <c>meters/#</c>, <c>meters/+:power</c>.</summary>
+    [Required]
+    public string Pattern { get; init; } = "";
+
+    /// <summary>Path of a safetensors file.</summary>
+    [Required]
+    public string File { get; init; } = "";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        string? fault = Fault(Pattern);
+        if (fault is not null)
+            yield return new(fault, [nameof(Pattern)]);
+        if (File.Length > 0 && !System.IO.File.Exists(File))
+            yield return new($"{Path.GetFullPath(File)} does not exist", [nameof(File)]);
+    }
+
+    private static string? Fault(string pattern)
+    {
+        try
+        {
+            if (pattern.Length > 0)
+                _ = new StreamPattern(pattern);
+            return null;
+        }
+        catch (ArgumentException e)
+        {
+            return e.Message;
+        }
+    }
+}
+
+/// <summary>What may arrive, so that memory has a bound whatever does.</summary>
+public sealed record LimitsOptions
+{
+    /// <summary>Streams in all; ticks of a further one are refused as <c>stream_limit</c>. Memory is this times the state of one.</summary>
+    [Range(1, 10_000_000)]
+    public int Streams { get; init; } = 10_000;
+
+    /// <summary>Longest payload; a longer one is refused as <c>payload_too_large</c> without being read.</summary>
+    [Range(64, 16 << 20)]
+    public int PayloadBytes { get; init; } = 256 << 10;
+
+    /// <summary>Ticks one shard may hold. More rides out longer bursts and makes the oldest forecast later.</summary>
+    [Range(256, 1 << 20)]
+    public int QueueCapacity { get; init; } = 4096;
+
+    /// <summary>
+    /// How far ahead of its arrival the time of a tick may lie; further is refused as <c>far_future</c>. One accepted tick from next year
+    /// makes every later one of its stream late.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "3650.00:00:00")]
+    public TimeSpan FarFuture { get; init; } = TimeSpan.FromHours(1);
+}
+
+/// <summary>Liveness, readiness and start-up over HTTP, for whatever restarts the process.</summary>
+public sealed record ProbesOptions : IValidatableObject
+{
+    /// <summary>TCP port of <c>/healthz/live</c>, <c>/healthz/ready</c> and <c>/healthz/startup</c>; 0 opens none.</summary>
+    [Range(0, 65535)]
+    public int Port { get; init; }
+
+    /// <summary>Where to listen. Anything but loopback shows the state of the worker to the network; a kubelet needs 0.0.0.0.</summary>
+    public string Address { get; init; } = "127.0.0.1";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!System.Net.IPAddress.TryParse(Address, out _))
+            yield return new($"'{Address}' is no IP address; write 127.0.0.1, ::1 or 0.0.0.0", [nameof(Address)]);
+    }
+}

@@ -1,0 +1,209 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Publish;
+
+namespace StreamRnn.Worker.Tests.Configuration;
+
+public class WorkerConfigurationTests
+{
+    [Fact]
+    public void A_broker_host_is_all_that_must_be_said()
+    {
+        StreamRnnOptions options = Load(("Mqtt:Host", "broker"));
+
+        Assert.Equal(1883, options.Mqtt.Port);
+        Assert.Equal("#", Assert.Single(options.Mqtt.EffectiveSubscriptions).Filter);
+        Assert.Equal("streamrnn", options.Publish.Prefix);
+        Assert.InRange(options.EffectiveShards, 1, 8);
+    }
+
+    [Fact]
+    public void Every_kind_of_value_is_read()
+    {
+        StreamRnnOptions options = Load(
+            ("Shards", "3"), ("TimeZone", "UTC"), ("Limits:FarFuture", "5m"), ("Mqtt:Host", "broker"), ("Mqtt:KeepAlive", "00:01:00"),
+            ("Mqtt:Subscriptions:0:Filter", "plant/#"), ("Mqtt:Subscriptions:0:Qos", "0"), ("Mqtt:Subscriptions:1:Filter", "tele/+/SENSOR"),
+            ("Publish:Retain", "true"), ("Publish:WhenFull", "DropForecasts"));
+
+        Assert.Equal(3, options.EffectiveShards);
+        Assert.Equal(TimeSpan.FromMinutes(5), options.Limits.FarFuture);
+        Assert.Equal(TimeSpan.FromMinutes(1), options.Mqtt.KeepAlive);
+        Assert.Equal([("plant/#", 0), ("tele/+/SENSOR", 1)], options.Mqtt.Subscriptions.Select(s => (s.Filter, s.Qos)));
+        Assert.True(options.Publish.Retain);
+        Assert.Equal(WhenFull.DropForecasts, options.Publish.WhenFull);
+    }
+
+    [Theory]
+    [InlineData("Mqtt:Hots", "StreamRnn:Mqtt:Host")]
+    [InlineData("Mqqt:Host", "StreamRnn:Mqtt")]
+    [InlineData("shard", "StreamRnn:Shards")]
+    [InlineData("Mqtt:Subscriptions:0:Fitler", "StreamRnn:Mqtt:Subscriptions:0:Filter")]
+    [InlineData("Publish:Prefx", "StreamRnn:Publish:Prefix")]
+    public void A_typo_stops_the_service_and_is_told_the_nearest_key(string key, string nearest)
+    {
+        string problem = Assert.Single(Problems(("Mqtt:Host", "broker"), (key, "1")));
+        Assert.StartsWith($"StreamRnn:{key.Split(':')[0]}", problem);
+        Assert.Contains($"did you mean {nearest}?", problem);
+    }
+
+    [Fact]
+    public void A_key_that_resembles_nothing_is_told_what_there_is()
+    {
+        string problem = Assert.Single(Problems(("Mqtt:Host", "broker"), ("Limits:Horsepower", "1")));
+        Assert.Contains("StreamRnn:Limits has Streams, PayloadBytes, QueueCapacity, FarFuture", problem);
+    }
+
+    [Fact]
+    public void A_misspelt_section_is_found_too()
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("StreamRn:Mqtt:Host", "broker"), new("StreamRnn:Mqtt:Host", "broker")]).Build();
+        ConfigurationException e = Assert.Throws<ConfigurationException>(() => WorkerConfiguration.Load(configuration));
+        Assert.Equal("StreamRn is unknown; did you mean StreamRnn?", Assert.Single(e.Problems));
+    }
+
+    [Theory]
+    [InlineData("Shards", "-1", "257")]
+    [InlineData("Mqtt:Port", "0", "65536")]
+    [InlineData("Mqtt:KeepAlive", "0s", "19h")]
+    [InlineData("Mqtt:SessionExpiry", null, "366d")]
+    [InlineData("Mqtt:Subscriptions:0:Qos", "-1", "2")]
+    [InlineData("Broker:Port", "-1", "65536")]
+    [InlineData("Broker:Clients", "0", "100001")]
+    [InlineData("Broker:RetainedMessages", "-1", "1000001")]
+    [InlineData("Publish:Qos", "-1", "2")]
+    [InlineData("Publish:Capacity", "255", "16777217")]
+    [InlineData("Limits:Streams", "0", "10000001")]
+    [InlineData("Limits:PayloadBytes", "63", "16777217")]
+    [InlineData("Limits:QueueCapacity", "255", "1048577")]
+    [InlineData("Limits:FarFuture", null, "3651d")]
+    [InlineData("Probes:Port", "-1", "65536")]
+    public void A_number_out_of_range_is_shown_with_its_range(string key, string? below, string above)
+    {
+        foreach (string value in new[] { below, above }.OfType<string>())
+        {
+            string problem = Assert.Single(Problems(("Mqtt:Host", "broker"), ("Mqtt:Subscriptions:0:Filter", "a"), (key, value)));
+            Assert.StartsWith($"StreamRnn:{key} is ", problem);
+            Assert.Contains("it must lie between", problem);
+        }
+    }
+
+    [Theory]
+    [InlineData("Mqtt:Port", "many")]
+    [InlineData("Mqtt:KeepAlive", "15")]
+    [InlineData("Publish:WhenFull", "Never")]
+    [InlineData("Broker:Enabled", "perhaps")]
+    public void A_value_of_the_wrong_kind_names_its_key(string key, string value)
+    {
+        string problem = Assert.Single(Problems(("Mqtt:Host", "broker"), (key, value)));
+        Assert.Contains(value, problem);
+        Assert.Contains($"StreamRnn:{key}", problem);
+    }
+
+    [Theory]
+    [InlineData("there is nothing to listen to")]
+    [InlineData("one way in", "Mqtt:Host", "broker", "Broker:Enabled", "true")]
+    [InlineData("no time zone", "Mqtt:Host", "broker", "TimeZone", "Mars/Olympus")]
+    [InlineData("does not exist", "Mqtt:Host", "broker", "Model", "no-such.safetensors")]
+    [InlineData("does not exist", "Mqtt:Host", "broker", "Models:0:Pattern", "a/#", "Models:0:File", "no-such.safetensors")]
+    [InlineData("Models:0:File is empty", "Mqtt:Host", "broker", "Models:0:Pattern", "a/#")]
+    [InlineData("'#' must be the last level", "Mqtt:Host", "broker", "Models:0:Pattern", "a/#/b", "Models:0:File", "streamrnn.dll")]
+    [InlineData("is no host", "Mqtt:Host", "tcp://broker:1883")]
+    [InlineData("without Username", "Mqtt:Host", "broker", "Mqtt:PasswordFile", "streamrnn.dll")]
+    [InlineData("does not exist", "Mqtt:Host", "broker", "Mqtt:Username", "me", "Mqtt:PasswordFile", "no-such-file")]
+    [InlineData("no topic filter", "Mqtt:Host", "broker", "Mqtt:Subscriptions:0:Filter", "a/#/b")]
+    [InlineData("select the same topics", "Mqtt:Host", "b", "Mqtt:Subscriptions:0:Filter", "a/#", "Mqtt:Subscriptions:1:Filter", "a/+/x")]
+    [InlineData("no topic to publish under", "Mqtt:Host", "broker", "Publish:Prefix", "out/#")]
+    [InlineData("is no IP address", "Broker:Enabled", "true", "Broker:Address", "localhost")]
+    [InlineData("belong together", "Broker:Enabled", "true", "Broker:Username", "me")]
+    [InlineData("are both 8080", "Broker:Enabled", "true", "Broker:Port", "8080", "Probes:Port", "8080")]
+    public void A_rule_across_fields_says_what_is_wrong_and_what_would_do(string expected, params string[] settings)
+    {
+        string problem = Assert.Single(Problems([.. settings.Chunk(2).Select(pair => (pair[0], pair[1]))]));
+        Assert.Contains(expected, problem);
+    }
+
+    [Fact]
+    public void All_problems_are_told_at_once()
+    {
+        IReadOnlyList<string> problems = Problems(("Mqtt:Host", "broker"), ("Shards", "-1"), ("Mqtt:Port", "0"), ("Publish:Qos", "7"));
+        Assert.Equal(3, problems.Count);
+    }
+
+    [Fact]
+    public void The_environment_wins_over_files_and_arguments_over_both()
+    {
+        using TemporaryFile file = new("""{ "StreamRnn": { "Shards": 2, "Mqtt": { "Host": "file", "Port": 1001 }, "Limits": { "Streams": 7 } } }""");
+        const string Host = "StreamRnn__Mqtt__Host", Port = "StreamRnn__Mqtt__Port";
+        try
+        {
+            Environment.SetEnvironmentVariable(Host, "environment");
+            Environment.SetEnvironmentVariable(Port, "1002");
+            StreamRnnOptions options = WorkerConfiguration.Load(WorkerConfiguration.Read(file.Path),
+                read => read with { Mqtt = read.Mqtt with { Port = 1003 } });
+
+            Assert.Equal((7, "environment", 1003), (options.Limits.Streams, options.Mqtt.Host, options.Mqtt.Port));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Host, null);
+            Environment.SetEnvironmentVariable(Port, null);
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_or_no_JSON_is_named()
+    {
+        ConfigurationException missing = Assert.Throws<ConfigurationException>(() => WorkerConfiguration.Read("no-such.json"));
+        Assert.Contains("no-such.json does not exist", missing.Message);
+
+        using TemporaryFile broken = new("""{ "StreamRnn": { "Shards" 2 } }""");
+        ConfigurationException e = Assert.Throws<ConfigurationException>(() => WorkerConfiguration.Read(broken.Path));
+        Assert.Contains(broken.Path, e.Message);
+        Assert.Contains("LineNumber", e.Message);
+    }
+
+    [Theory]
+    [InlineData("a/b", "a/b", true)]
+    [InlineData("a/b", "a/c", false)]
+    [InlineData("#", "a/b/c", true)]
+    [InlineData("a/#", "a", true)]
+    [InlineData("a/+", "a", false)]
+    [InlineData("+/b", "a/+", true)]
+    [InlineData("a/+/c", "a/b", false)]
+    [InlineData("a/b/#", "a/+/c", true)]
+    [InlineData("#", "$SYS/load", false)]
+    [InlineData("$SYS/#", "$SYS/load", true)]
+    public void Filters_overlap_where_some_topic_is_selected_by_both(string first, string second, bool overlap)
+    {
+        Assert.Equal(overlap, TopicFilters.Overlap(first, second));
+        Assert.Equal(overlap, TopicFilters.Overlap(second, first));
+    }
+
+    [Theory]
+    [InlineData("Host", "Host", 0)]
+    [InlineData("host", "HOST", 0)]
+    [InlineData("Hots", "Host", 1)]
+    [InlineData("Hst", "Host", 1)]
+    [InlineData("Port", "Host", 2)]
+    public void A_swap_of_neighbours_is_one_edit(string a, string b, int distance) => Assert.Equal(distance, UnknownKeys.Distance(a, b));
+
+    private static StreamRnnOptions Load(params (string Key, string Value)[] settings) => WorkerConfiguration.Load(Of(settings));
+
+    private static IReadOnlyList<string> Problems(params (string Key, string Value)[] settings) =>
+        Assert.Throws<ConfigurationException>(() => Load(settings)).Problems;
+
+    private static IConfigurationRoot Of((string Key, string Value)[] settings) => new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>(string.Create(CultureInfo.InvariantCulture, $"StreamRnn:{s.Key}"), s.Value)))
+        .Build();
+
+    private sealed class TemporaryFile : IDisposable
+    {
+        public TemporaryFile(string text) => File.WriteAllText(Path, text);
+
+        public string Path { get; } = System.IO.Path.GetTempFileName();
+
+        public void Dispose() => File.Delete(Path);
+    }
+}
