@@ -34,6 +34,9 @@ internal sealed class MicroBatch
 #endif
     }
 
+    /// <summary>What one stream of a model costs: its row in the slab and the place that leads there.</summary>
+    public static int BytesPerStream(Forecaster model) => (new StateSlab(model.RowFloats).RowFloats * sizeof(float)) + Place.Bytes;
+
     /// <summary>Ticks in the batch.</summary>
     public int Count => _count;
 

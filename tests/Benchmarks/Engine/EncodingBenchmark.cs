@@ -1,0 +1,39 @@
+using BenchmarkDotNet.Attributes;
+using StreamRnn.Detection;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Publish;
+
+namespace StreamRnn.Benchmarks.Engine;
+
+/// <summary>One forecast to topic and JSON, beside the platform's own number formatting.</summary>
+[MemoryDiagnoser]
+public class EncodingBenchmark
+{
+    private readonly byte[] _text = new byte[Utf8Text.MaxLength];
+    private ForecastCodec _codec = null!;
+    private Forecast _forecast;
+
+    /// <summary>As a sensor sends it, or with all digits a double has.</summary>
+    [Params(21.5, 21.449999999999967)]
+    public double Number { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        StreamDirectory directory = new(1);
+        directory.TryGet("plant/line7/machine1234"u8, "temperature"u8, out int stream);
+        _codec = new ForecastCodec("streamrnn", directory, new ModelMap(EngineBenchmark.Gru32()));
+        Verdict verdict = new() { N = 1234, Forecast = Number, Lower = Number - 1, Upper = Number + 1, Next = Number, Surprise = 1.3370061f, Score = 0.0213f };
+        _forecast = new Forecast { Stream = stream, Model = 0, Time = 1_767_225_600_000_000_000, Value = 21.5, Verdict = verdict };
+    }
+
+    [Benchmark(Baseline = true)]
+    public bool PlatformNumber() => Number.TryFormat(_text, out _, default, System.Globalization.CultureInfo.InvariantCulture);
+
+    [Benchmark]
+    public int OwnNumber() => Utf8Text.Write(Number, _text);
+
+    [Benchmark]
+    public int Forecast() => _codec.EncodeForecast(in _forecast).Payload.Length;
+}
