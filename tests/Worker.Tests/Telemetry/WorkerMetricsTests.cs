@@ -4,6 +4,7 @@ using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
 
+[Collection(ListensToTheProcess.Name)]
 public class WorkerMetricsTests
 {
     [Fact]
