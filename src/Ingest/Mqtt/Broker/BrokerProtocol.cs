@@ -1,0 +1,324 @@
+namespace StreamRnn.Ingest.Mqtt.Broker;
+
+/// <summary>
+/// One client's side of the conversation after CONNECT: what each packet does and what is answered. Runs on the connection's reader,
+/// apart from the acknowledgements, which whoever has them due may take.
+/// </summary>
+internal sealed class BrokerProtocol
+{
+    private readonly MqttBroker _broker;
+    private readonly BrokerConnection _connection;
+    private readonly PacketLedger _ledger;
+    private readonly object _taking = new();
+    private readonly byte[]?[] _aliases;
+    private BrokerSession? _session;
+    private bool _keepWill = true;
+    private long? _expiryMilliseconds;
+
+    public BrokerProtocol(MqttBroker broker, BrokerConnection connection)
+    {
+        _broker = broker;
+        _connection = connection;
+        _aliases = new byte[]?[broker.Options.TopicAliasMaximum];
+        _ledger = new PacketLedger(broker.Options.ReceiveMaximum, () =>
+        {
+            if (!connection.IsReader)
+                broker.Sender.Mark(connection);
+        });
+        TimeoutMilliseconds = (int)broker.Options.ConnectTimeout.TotalMilliseconds;
+    }
+
+    public string ClientId => _session?.ClientId ?? "(unknown)";
+
+    public MqttVersion Version { get; private set; } = MqttVersion.V311;
+
+    public int SendMaximum { get; private set; }
+
+    public long ClientMaximumPacketBytes { get; private set; } = long.MaxValue;
+
+    /// <summary>Silence to be taken for death; 0 for never.</summary>
+    public int TimeoutMilliseconds { get; private set; }
+
+    /// <summary>Stopwatch stamp of the last receive.</summary>
+    public long ReceivedAt { get; set; }
+
+    public BrokerVerdict TimedOut() => _session is null
+        ? new BrokerVerdict(MqttBrokerClose.ConnectTimeout, MqttReasonCode.Success, "no CONNECT in time")
+        : new BrokerVerdict(MqttBrokerClose.KeepAliveTimeout, MqttReasonCode.KeepAliveTimeout, $"silent for {TimeoutMilliseconds} ms");
+
+    public BrokerVerdict Handle(in MqttPacket packet)
+    {
+        if (_session is null)
+            return HandleConnect(packet);
+
+        switch (packet.Type)
+        {
+            case MqttPacketType.Publish:
+                return HandlePublish(packet);
+            case MqttPacketType.Puback or MqttPacketType.Pubrel:
+                return HandleAcknowledgement(packet, _session);
+            case MqttPacketType.Subscribe:
+                return HandleSubscribe(packet, _session);
+            case MqttPacketType.Unsubscribe:
+                return HandleUnsubscribe(packet, _session);
+            case MqttPacketType.Pingreq:
+                _connection.Reply(MqttPacketWriter.Pingresp);
+                return BrokerVerdict.GoOn;
+            case MqttPacketType.Disconnect:
+                return HandleDisconnect(packet);
+            default:
+                return BrokerVerdict.ProtocolError($"unexpected {packet.Type}");
+        }
+    }
+
+    /// <summary>Answers the messages that are done with, in order of arrival.</summary>
+    public void TakeAcknowledgements()
+    {
+        Span<PacketAcknowledgement> due = stackalloc PacketAcknowledgement[64];
+        Span<byte> packets = stackalloc byte[4 * 64];
+        lock (_taking)
+        {
+            int count;
+            while (_session is not null && (count = _ledger.Take(due)) > 0)
+            {
+                int length = 0;
+                foreach (PacketAcknowledgement acknowledgement in due[..count])
+                {
+                    if (acknowledgement.Qos == 2)
+                        _broker.State.Receive(_session, acknowledgement.PacketId);
+                    MqttPacketType type = acknowledgement.Qos == 2 ? MqttPacketType.Pubrec : MqttPacketType.Puback;
+                    MqttPacketWriter.TryWrite(packets[length..], Version,
+                        new MqttAcknowledgement { Type = type, PacketId = acknowledgement.PacketId }, out int written);
+                    length += written;
+                }
+                _connection.Reply(packets[..length]);
+                Monitor.PulseAll(_taking);
+            }
+        }
+    }
+
+    /// <summary>The socket has room: what waits in the session follows.</summary>
+    public void Pump()
+    {
+        if (_session is { HasWaiting: true } session)
+            _broker.State.Pump(session);
+    }
+
+    /// <summary>A reader that waits for room in the ledger looks again.</summary>
+    public void WakeReader()
+    {
+        lock (_taking)
+            Monitor.PulseAll(_taking);
+    }
+
+    public void SayGoodbye(MqttReasonCode code)
+    {
+        if (_session is null || Version != MqttVersion.V5 || code == MqttReasonCode.Success)
+            return;
+        Span<byte> packet = stackalloc byte[8];
+        MqttPacketWriter.TryWrite(
+            packet, Version, new MqttDisconnect { Type = MqttPacketType.Disconnect, ReasonCode = code }, out int length);
+        _connection.Reply(packet[..length]);
+    }
+
+    public void End(BrokerVerdict verdict)
+    {
+        if (_session is null)
+            return;
+        bool withWill = _keepWill || verdict.Reason != MqttBrokerClose.ClientDisconnected;
+        _broker.State.Detach(_connection, _session, withWill, _expiryMilliseconds);
+    }
+
+    private BrokerVerdict HandleConnect(in MqttPacket packet)
+    {
+        if (packet.Type != MqttPacketType.Connect)
+            return new BrokerVerdict(MqttBrokerClose.ProtocolError, MqttReasonCode.Success, $"{packet.Type} before CONNECT");
+
+        BrokerVerdict verdict = BrokerHandshake.Check(packet, _broker.Options, out MqttConnect connect);
+        if (verdict.Ends)
+        {
+            // MQTT 3.1.1 closes without a word over a packet that is not well-formed.
+            if (verdict.Reason != MqttBrokerClose.Malformed || connect.Version >= MqttVersion.V5
+                || verdict.Code == MqttReasonCode.UnsupportedProtocolVersion)
+            {
+                BrokerHandshake.Refuse(_connection, connect.Version, verdict.Code);
+            }
+            return verdict;
+        }
+
+        Version = connect.Version;
+        SendMaximum = (int)Math.Min(connect.Properties.NumberOr(MqttPropertyId.ReceiveMaximum, ushort.MaxValue),
+            (uint)_broker.Options.MaximumInFlight);
+        ClientMaximumPacketBytes = connect.Properties.NumberOr(MqttPropertyId.MaximumPacketSize, uint.MaxValue);
+        _session = BrokerHandshake.Accept(_broker, _connection, connect, out int keepAliveSeconds);
+        TimeoutMilliseconds = keepAliveSeconds * 1500;
+        return BrokerVerdict.GoOn;
+    }
+
+    private BrokerVerdict HandlePublish(in MqttPacket packet)
+    {
+        MqttFault fault = MqttPublish.TryParse(packet, Version, out MqttPublish publish);
+        if (fault != MqttFault.None)
+            return BrokerVerdict.Malformed(fault);
+        if (Version == MqttVersion.V5)
+        {
+            if (publish.Qos == 2)
+                return BrokerVerdict.ProtocolError("QoS 2, though Maximum QoS is 1", MqttReasonCode.QosNotSupported);
+            if (!publish.Properties.IsEmpty && !TryResolve(ref publish, out BrokerVerdict verdict))
+                return verdict;
+        }
+
+        if (publish.Qos > 0 && !HasRoom())
+            return BrokerVerdict.ProtocolError("more in flight than Receive Maximum", MqttReasonCode.ReceiveMaximumExceeded);
+        if (_connection.IsAborted)
+            return BrokerVerdict.GoOn;
+        if (publish.Qos == 2 && _broker.State.IsReceived(_session!, publish.PacketId))
+        {
+            Reply(MqttPacketType.Pubrec, publish.PacketId);
+            return BrokerVerdict.GoOn;
+        }
+
+        _broker.Take(publish, new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt });
+        _broker.State.Route(publish, _session);
+        return BrokerVerdict.GoOn;
+    }
+
+    /// <summary>Puts the topic in place of its alias, MQTT 5.0 section 3.3.2.3.4.</summary>
+    private bool TryResolve(ref MqttPublish publish, out BrokerVerdict verdict)
+    {
+        verdict = default;
+        if (publish.Properties.NumberOr(MqttPropertyId.SubscriptionIdentifier, 0) != 0)
+        {
+            verdict = BrokerVerdict.ProtocolError("a subscription identifier from a client");
+            return false;
+        }
+
+        int alias = publish.TopicAlias;
+        if (alias == 0)
+            return true;
+        if (alias <= _aliases.Length)
+        {
+            ref byte[]? topic = ref _aliases[alias - 1];
+            if (!publish.Topic.IsEmpty && !publish.Topic.SequenceEqual(topic))
+                topic = publish.Topic.ToArray();
+            if (topic is not null)
+            {
+                publish = publish with { Topic = topic };
+                return true;
+            }
+        }
+        verdict = BrokerVerdict.ProtocolError($"topic alias {alias} is not defined", MqttReasonCode.TopicAliasInvalid);
+        return false;
+    }
+
+    /// <summary>An MQTT 5 client knows the limit; one of 3.1.1 does not and waits for room unread.</summary>
+    private bool HasRoom()
+    {
+        int capacity = _broker.Options.ReceiveMaximum;
+        if (_ledger.OpenCount < capacity)
+            return true;
+        _connection.FlushReplies();
+        lock (_taking)
+        {
+            while (_ledger.OpenCount == capacity && Version == MqttVersion.V311 && !_connection.IsAborted)
+                Monitor.Wait(_taking);
+        }
+        return _ledger.OpenCount < capacity || _connection.IsAborted;
+    }
+
+    private BrokerVerdict HandleAcknowledgement(in MqttPacket packet, BrokerSession session)
+    {
+        MqttFault fault = MqttAcknowledgement.TryParse(packet, Version, out MqttAcknowledgement acknowledgement);
+        if (fault != MqttFault.None)
+            return BrokerVerdict.Malformed(fault);
+        if (packet.Type == MqttPacketType.Puback)
+        {
+            _broker.State.TryAcknowledge(session, acknowledgement.PacketId);
+        }
+        else
+        {
+            _broker.State.Release(session, acknowledgement.PacketId);
+            Reply(MqttPacketType.Pubcomp, acknowledgement.PacketId);
+        }
+        return BrokerVerdict.GoOn;
+    }
+
+    private BrokerVerdict HandleSubscribe(in MqttPacket packet, BrokerSession session)
+    {
+        MqttFault fault = MqttSubscribe.TryParse(packet, Version, out MqttSubscribe subscribe);
+        if (fault != MqttFault.None)
+            return BrokerVerdict.Malformed(fault);
+
+        uint identifier = subscribe.Properties.NumberOr(MqttPropertyId.SubscriptionIdentifier, 0);
+        List<byte> codes = [];
+        List<bool> retained = [];
+        foreach (MqttTopicFilter filter in subscribe.Filters)
+        {
+            if (filter.NoLocal && filter.Filter.StartsWith(MqttTopic.SharePrefix))
+                return BrokerVerdict.ProtocolError("no local on a shared subscription");
+            MqttReasonCode code = _broker.State.Subscribe(session, filter, identifier, out bool isNew);
+            bool granted = code < MqttReasonCode.UnspecifiedError;
+            codes.Add(granted || Version == MqttVersion.V5 ? (byte)code : (byte)MqttReasonCode.UnspecifiedError);
+            retained.Add(granted && (filter.RetainHandling == MqttRetainHandling.Send
+                || (filter.RetainHandling == MqttRetainHandling.SendIfNew && isNew)));
+        }
+
+        Reply(MqttPacketType.Suback, subscribe.PacketId, codes);
+        int index = 0;
+        foreach (MqttTopicFilter filter in subscribe.Filters)
+        {
+            if (retained[index++])
+                _broker.State.SendRetained(session, filter, identifier);
+        }
+        return BrokerVerdict.GoOn;
+    }
+
+    private BrokerVerdict HandleUnsubscribe(in MqttPacket packet, BrokerSession session)
+    {
+        MqttFault fault = MqttUnsubscribe.TryParse(packet, Version, out MqttUnsubscribe unsubscribe);
+        if (fault != MqttFault.None)
+            return BrokerVerdict.Malformed(fault);
+
+        List<byte> codes = [];
+        foreach (MqttTopicFilter filter in unsubscribe.Filters)
+        {
+            bool existed = _broker.State.Unsubscribe(session, filter.Filter);
+            codes.Add((byte)(existed ? MqttReasonCode.Success : MqttReasonCode.NoSubscriptionExisted));
+        }
+        Reply(MqttPacketType.Unsuback, unsubscribe.PacketId, codes);
+        return BrokerVerdict.GoOn;
+    }
+
+    private BrokerVerdict HandleDisconnect(in MqttPacket packet)
+    {
+        MqttFault fault = MqttDisconnect.TryParse(packet, Version, out MqttDisconnect disconnect);
+        if (fault != MqttFault.None)
+            return BrokerVerdict.Malformed(fault);
+
+        const uint Unchanged = uint.MaxValue - 1;
+        uint expirySeconds = disconnect.Properties.NumberOr(MqttPropertyId.SessionExpiryInterval, Unchanged);
+        if (expirySeconds != Unchanged)
+        {
+            if (expirySeconds > 0 && _session!.ExpiryMilliseconds == 0)
+                return BrokerVerdict.ProtocolError("a session expiry in DISCONNECT after none in CONNECT");
+            _expiryMilliseconds = BrokerHandshake.ExpiryMilliseconds(_broker.Options, expirySeconds);
+        }
+        _keepWill = disconnect.ReasonCode == MqttReasonCode.DisconnectWithWill;
+        return new BrokerVerdict(MqttBrokerClose.ClientDisconnected, MqttReasonCode.Success, "DISCONNECT");
+    }
+
+    private void Reply(MqttPacketType type, ushort packetId)
+    {
+        Span<byte> packet = stackalloc byte[8];
+        MqttPacketWriter.TryWrite(packet, Version, new MqttAcknowledgement { Type = type, PacketId = packetId }, out int length);
+        _connection.Reply(packet[..length]);
+    }
+
+    private void Reply(MqttPacketType type, ushort packetId, List<byte> codes)
+    {
+        byte[] packet = new byte[16 + codes.Count];
+        MqttPacketWriter.TryWrite(
+            packet, Version, new MqttSuback { Type = type, PacketId = packetId, ReasonCodes = codes.ToArray() }, out int length);
+        _connection.Reply(packet.AsSpan(0, length));
+    }
+}

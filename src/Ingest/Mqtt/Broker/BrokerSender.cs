@@ -1,0 +1,82 @@
+namespace StreamRnn.Ingest.Mqtt.Broker;
+
+/// <summary>
+/// The one thread that writes to all sockets. Who has something to send marks its connection and goes on; what gathers while others are
+/// being served leaves together. A socket that takes nothing is tried again a little later and holds up nobody.
+/// </summary>
+internal sealed class BrokerSender : IDisposable
+{
+    private const int RetryMilliseconds = 5;
+
+    private readonly object _lock = new();
+    private readonly Thread _thread;
+    private List<BrokerConnection> _marked = [];
+    private List<BrokerConnection> _serving = [];
+    private readonly List<BrokerConnection> _stalled = [];
+    private bool _sleeping;
+    private bool _stopped;
+
+    public BrokerSender()
+    {
+        _thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "mqtt broker sender" };
+        _thread.Start();
+    }
+
+    public void Mark(BrokerConnection connection)
+    {
+        if (!connection.TryMark())
+            return;
+        lock (_lock)
+        {
+            _marked.Add(connection);
+            if (_sleeping)
+                Monitor.Pulse(_lock);
+        }
+    }
+
+    /// <summary>Ends after what is marked has been tried once more.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _stopped = true;
+            Monitor.Pulse(_lock);
+        }
+        _thread.Join();
+    }
+
+    private void Run()
+    {
+        while (TakeMarked())
+        {
+            foreach (BrokerConnection connection in _serving)
+            {
+                if (!connection.Serve() && connection.TryMark())
+                    _stalled.Add(connection);
+            }
+            _serving.Clear();
+        }
+    }
+
+    private bool TakeMarked()
+    {
+        lock (_lock)
+        {
+            while (_marked.Count == 0)
+            {
+                if (_stopped)
+                    return false;
+                _sleeping = true;
+                bool pulsed = Monitor.Wait(_lock, _stalled.Count > 0 ? RetryMilliseconds : Timeout.Infinite);
+                _sleeping = false;
+                if (!pulsed)
+                    break;
+            }
+            (_marked, _serving) = (_serving, _marked);
+        }
+
+        _serving.AddRange(_stalled);
+        _stalled.Clear();
+        return true;
+    }
+}

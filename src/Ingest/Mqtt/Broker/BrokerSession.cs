@@ -1,0 +1,134 @@
+namespace StreamRnn.Ingest.Mqtt.Broker;
+
+/// <summary>
+/// What outlives a connection: subscriptions, messages waiting, messages sent and not acknowledged, MQTT 5.0 section 4.1. Guarded by the
+/// lock of <see cref="BrokerState"/>.
+/// </summary>
+internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, MqttBrokerCounters counters)
+{
+    private readonly Queue<Delivery> _waiting = new();
+    private readonly Dictionary<ushort, (long Order, Delivery Delivery)> _inFlight = [];
+    private long _waitingBytes;
+    private long _order;
+    private ushort _lastPacketId;
+
+    public string ClientId { get; } = clientId;
+
+    /// <summary>Null while the client is away.</summary>
+    public BrokerConnection? Connection { get; private set; }
+
+    /// <summary>Milliseconds the session outlives its connection by.</summary>
+    public long ExpiryMilliseconds { get; set; }
+
+    /// <summary>When it ends, on the broker's clock; <see cref="BrokerMessage.Never"/> while connected.</summary>
+    public long EndsAt { get; set; } = BrokerMessage.Never;
+
+    public BrokerMessage? Will { get; set; }
+
+    public long WillDelayMilliseconds { get; set; }
+
+    /// <summary>When the will of a lost connection is published; <see cref="BrokerMessage.Never"/> while connected.</summary>
+    public long WillDueAt { get; set; } = BrokerMessage.Never;
+
+    public Dictionary<byte[], Subscription> Subscriptions { get; } = new(Utf8KeyComparer.Instance);
+
+    /// <summary>QoS 2 packet ids answered with PUBREC and not yet released: their repeats are not messages.</summary>
+    public HashSet<ushort> Received { get; } = [];
+
+    /// <summary>Whether a delivery waits for room in the socket or in flight.</summary>
+    public bool HasWaiting => _waiting.Count > 0;
+
+    /// <summary>Messages that end with the session.</summary>
+    public int HeldCount => _waiting.Count + _inFlight.Count;
+
+    /// <summary>A new connection: what was in flight goes out again first, in its order, with DUP [MQTT-4.4.0-1].</summary>
+    public void Attach(BrokerConnection connection, long now)
+    {
+        (Connection, EndsAt, WillDueAt) = (connection, BrokerMessage.Never, BrokerMessage.Never);
+        foreach ((ushort packetId, (_, Delivery delivery)) in _inFlight.OrderBy(entry => entry.Value.Order))
+        {
+            if (connection.TrySend(delivery, dup: true, now) == BrokerSend.TooLarge)
+                Drop(packetId);
+        }
+        Pump(now);
+    }
+
+    public void Detach(long now) => (Connection, EndsAt) = (null, now + ExpiryMilliseconds);
+
+    /// <summary>Sends a message, or at QoS 1 keeps it until it can be sent, or drops it by the rules and counts.</summary>
+    public void Deliver(in Delivery delivery, long now)
+    {
+        if (delivery.Qos == 0)
+        {
+            if (Connection is not null)
+                Count(Connection.TrySend(delivery, dup: false, now));
+            return;
+        }
+
+        if (_waiting.Count >= options.MaximumQueuedMessages || _waitingBytes + delivery.Message.Size > options.MaximumQueuedBytes)
+        {
+            counters.MessageDropped(MqttBrokerDrop.QueueFull);
+            return;
+        }
+        _waiting.Enqueue(delivery);
+        _waitingBytes += delivery.Message.Size;
+        Pump(now);
+    }
+
+    /// <summary>The client has acknowledged a QoS 1 delivery.</summary>
+    /// <returns>False when there is none of that id.</returns>
+    public bool TryAcknowledge(ushort packetId, long now)
+    {
+        bool known = _inFlight.Remove(packetId);
+        Pump(now);
+        return known;
+    }
+
+    /// <summary>Sends what waits, as far as the client and its socket take it.</summary>
+    public void Pump(long now)
+    {
+        while (Connection is not null && _inFlight.Count < Connection.SendMaximum && _waiting.TryPeek(out Delivery delivery))
+        {
+            if (delivery.Message.ExpiresAt <= now)
+            {
+                counters.MessageDropped(MqttBrokerDrop.Expired);
+            }
+            else
+            {
+                delivery = delivery with { PacketId = NextPacketId() };
+                BrokerSend result = Connection.TrySend(delivery, dup: false, now);
+                if (result == BrokerSend.Full)
+                    return;
+                Count(result);
+                if (result == BrokerSend.Sent)
+                    _inFlight.Add(delivery.PacketId, (_order++, delivery));
+            }
+            _waiting.Dequeue();
+            _waitingBytes -= delivery.Message.Size;
+        }
+    }
+
+    private void Drop(ushort packetId)
+    {
+        _inFlight.Remove(packetId);
+        counters.MessageDropped(MqttBrokerDrop.PacketTooLarge);
+    }
+
+    private void Count(BrokerSend result)
+    {
+        if (result == BrokerSend.Full)
+            counters.MessageDropped(MqttBrokerDrop.SlowConsumer);
+        else if (result == BrokerSend.TooLarge)
+            counters.MessageDropped(MqttBrokerDrop.PacketTooLarge);
+    }
+
+    private ushort NextPacketId()
+    {
+        do
+        {
+            _lastPacketId++;
+        }
+        while (_lastPacketId == 0 || _inFlight.ContainsKey(_lastPacketId));
+        return _lastPacketId;
+    }
+}

@@ -1,0 +1,28 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace StreamRnn.Ingest.Mqtt.Broker;
+
+/// <summary>Life events of the broker. Ids 200 to 299, never reused.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(200, LogLevel.Information, "MQTT broker listens on {EndPoint}.")]
+    public static partial void Listening(ILogger logger, EndPoint endPoint);
+
+    [LoggerMessage(201, LogLevel.Information, "MQTT broker stopped.")]
+    public static partial void Stopped(ILogger logger);
+
+    [LoggerMessage(202, LogLevel.Debug, "MQTT client {ClientId} connected from {Remote} ({Version}, session present: {SessionPresent}).")]
+    public static partial void ClientConnected(ILogger logger, string clientId, EndPoint? remote, MqttVersion version, bool sessionPresent);
+
+    [LoggerMessage(203, LogLevel.Debug, "MQTT client {ClientId} left: {Reason}.")]
+    public static partial void ClientLeft(ILogger logger, string clientId, MqttBrokerClose reason);
+
+    [LoggerMessage(204, LogLevel.Warning,
+        "MQTT client {ClientId} at {Remote} was disconnected: {Reason}, {Detail}. {Suppressed} more for this reason since the last line.")]
+    public static partial void ClientRefused(
+        ILogger logger, string clientId, EndPoint? remote, MqttBrokerClose reason, string detail, long suppressed);
+
+    [LoggerMessage(205, LogLevel.Warning, "MQTT broker cannot accept a connection: {Error}.")]
+    public static partial void AcceptFailed(ILogger logger, string error);
+}
