@@ -8,7 +8,7 @@ namespace StreamRnn.Cells;
 /// depend neither on the kernel nor on the lane.
 /// </summary>
 /// <remarks>
-/// A row is [x | h], contiguous. A packed tile holds the weights of one lane of units:
+/// A packed tile holds the weights of one lane of units:
 /// <code>
 ///   bias [Chains][lane] | row 0 [gate][lane] | row 1 | ... | row inputs + hidden - 1
 /// </code>
@@ -23,25 +23,29 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
     private const MethodImplOptions Kernel = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
     /// <summary>Floats of one frame: the sums of one lane of units for one row.</summary>
-    public static int FrameFloats => TGates.Chains * TLane.Width;
+    public static int FrameFloats
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TGates.Chains * TLane.Width;
+    }
 
     public static int TileFloats(int inputs, int hidden) => FrameFloats + (inputs + hidden) * TPanel.Lanes * TLane.Width;
 
     /// <summary>Six rows, one tile: 24 accumulators, 4 weights and a broadcast in the 32 registers of AVX-512 and NEON.</summary>
     /// <param name="tile">One packed tile.</param>
-    /// <param name="x">The first row.</param>
+    /// <param name="x">The first row of [h | x], h padded to whole cache lines.</param>
     /// <param name="stride">Floats from one row to the next.</param>
+    /// <param name="padded">Where x starts in a row.</param>
     /// <param name="inputs">Values of x in a row.</param>
     /// <param name="hidden">Values of h in a row.</param>
     /// <param name="frame">[6] frames, overwritten.</param>
     [MethodImpl(Kernel)]
-    public static void SixRows(float* tile, float* x, nint stride, nint inputs, nint hidden, float* frame)
+    public static void SixRows(float* tile, float* x, nint stride, nint padded, nint inputs, nint hidden, float* frame)
     {
         float* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, x4 = x3 + stride, x5 = x4 + stride;
         float* weights = tile + FrameFloats;
         TPanel s0 = TPanel.Load(tile), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0;
-        nint k = 0;
-        for (; k < inputs; k++, weights += TPanel.Lanes * TLane.Width)
+        for (nint k = padded, end = padded + inputs; k < end; k++, weights += TPanel.Lanes * TLane.Width)
         {
             TPanel w = TPanel.Load(weights);
             s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
@@ -58,7 +62,7 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
         s3 = TGates.Turn(s3, tile, frame + 3 * FrameFloats);
         s4 = TGates.Turn(s4, tile, frame + 4 * FrameFloats);
         s5 = TGates.Turn(s5, tile, frame + 5 * FrameFloats);
-        for (nint end = inputs + hidden; k < end; k++, weights += TPanel.Lanes * TLane.Width)
+        for (nint k = 0; k < hidden; k++, weights += TPanel.Lanes * TLane.Width)
         {
             TPanel w = TPanel.Load(weights);
             s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
@@ -80,13 +84,12 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
     /// <summary>Three rows, one tile: 12 accumulators, for the 16 registers of AVX2 and for what six leave over.</summary>
     /// <inheritdoc cref="SixRows"/>
     [MethodImpl(Kernel)]
-    public static void ThreeRows(float* tile, float* x, nint stride, nint inputs, nint hidden, float* frame)
+    public static void ThreeRows(float* tile, float* x, nint stride, nint padded, nint inputs, nint hidden, float* frame)
     {
         float* x1 = x + stride, x2 = x1 + stride;
         float* weights = tile + FrameFloats;
         TPanel s0 = TPanel.Load(tile), s1 = s0, s2 = s0;
-        nint k = 0;
-        for (; k < inputs; k++, weights += TPanel.Lanes * TLane.Width)
+        for (nint k = padded, end = padded + inputs; k < end; k++, weights += TPanel.Lanes * TLane.Width)
         {
             TPanel w = TPanel.Load(weights);
             s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
@@ -97,7 +100,7 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
         s0 = TGates.Turn(s0, tile, frame);
         s1 = TGates.Turn(s1, tile, frame + FrameFloats);
         s2 = TGates.Turn(s2, tile, frame + 2 * FrameFloats);
-        for (nint end = inputs + hidden; k < end; k++, weights += TPanel.Lanes * TLane.Width)
+        for (nint k = 0; k < hidden; k++, weights += TPanel.Lanes * TLane.Width)
         {
             TPanel w = TPanel.Load(weights);
             s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
@@ -113,19 +116,20 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
     /// <summary>One row, four tiles: 16 chains hide the latency of a multiply-add; the weights are operands straight from memory.</summary>
     /// <param name="tile">The first of four packed tiles.</param>
     /// <param name="tileFloats">Floats from one tile to the next.</param>
-    /// <param name="x">The row.</param>
-    /// <param name="inputs">Values of x in the row.</param>
-    /// <param name="hidden">Values of h in the row.</param>
+    /// <param name="x">[inputs].</param>
+    /// <param name="inputs">Values per event.</param>
+    /// <param name="h">[hidden].</param>
+    /// <param name="hidden">Units.</param>
     /// <param name="frame">[4] frames, overwritten.</param>
     [MethodImpl(Kernel)]
-    public static void FourTiles(float* tile, nint tileFloats, float* x, nint inputs, nint hidden, float* frame)
+    public static void FourTiles(float* tile, nint tileFloats, float* x, nint inputs, float* h, nint hidden, float* frame)
     {
         float* t1 = tile + tileFloats, t2 = t1 + tileFloats, t3 = t2 + tileFloats;
         TPanel s0 = TPanel.Load(tile), s1 = TPanel.Load(t1), s2 = TPanel.Load(t2), s3 = TPanel.Load(t3);
         nint w = FrameFloats;
-        for (float* end = x + inputs; x < end; x++, w += TPanel.Lanes * TLane.Width)
+        for (nint k = 0; k < inputs; k++, w += TPanel.Lanes * TLane.Width)
         {
-            TLane value = TLane.Broadcast(*x);
+            TLane value = TLane.Broadcast(x[k]);
             s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
             s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
             s2 = TPanel.MultiplyAdd(TPanel.Load(t2 + w), value, s2);
@@ -136,9 +140,9 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
         s1 = TGates.Turn(s1, t1, frame + FrameFloats);
         s2 = TGates.Turn(s2, t2, frame + 2 * FrameFloats);
         s3 = TGates.Turn(s3, t3, frame + 3 * FrameFloats);
-        for (float* end = x + hidden; x < end; x++, w += TPanel.Lanes * TLane.Width)
+        for (nint k = 0; k < hidden; k++, w += TPanel.Lanes * TLane.Width)
         {
-            TLane value = TLane.Broadcast(*x);
+            TLane value = TLane.Broadcast(h[k]);
             s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
             s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
             s2 = TPanel.MultiplyAdd(TPanel.Load(t2 + w), value, s2);
@@ -154,23 +158,23 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
     /// <summary>One row, two tiles.</summary>
     /// <inheritdoc cref="FourTiles"/>
     [MethodImpl(Kernel)]
-    public static void TwoTiles(float* tile, nint tileFloats, float* x, nint inputs, nint hidden, float* frame)
+    public static void TwoTiles(float* tile, nint tileFloats, float* x, nint inputs, float* h, nint hidden, float* frame)
     {
         float* t1 = tile + tileFloats;
         TPanel s0 = TPanel.Load(tile), s1 = TPanel.Load(t1);
         nint w = FrameFloats;
-        for (float* end = x + inputs; x < end; x++, w += TPanel.Lanes * TLane.Width)
+        for (nint k = 0; k < inputs; k++, w += TPanel.Lanes * TLane.Width)
         {
-            TLane value = TLane.Broadcast(*x);
+            TLane value = TLane.Broadcast(x[k]);
             s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
             s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
         }
 
         s0 = TGates.Turn(s0, tile, frame);
         s1 = TGates.Turn(s1, t1, frame + FrameFloats);
-        for (float* end = x + hidden; x < end; x++, w += TPanel.Lanes * TLane.Width)
+        for (nint k = 0; k < hidden; k++, w += TPanel.Lanes * TLane.Width)
         {
-            TLane value = TLane.Broadcast(*x);
+            TLane value = TLane.Broadcast(h[k]);
             s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
             s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
         }
@@ -182,16 +186,16 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
     /// <summary>One row, one tile.</summary>
     /// <inheritdoc cref="FourTiles"/>
     [MethodImpl(Kernel)]
-    public static void OneTile(float* tile, float* x, nint inputs, nint hidden, float* frame)
+    public static void OneTile(float* tile, float* x, nint inputs, float* h, nint hidden, float* frame)
     {
         TPanel s = TPanel.Load(tile);
         float* weights = tile + FrameFloats;
-        for (float* end = x + inputs; x < end; x++, weights += TPanel.Lanes * TLane.Width)
-            s = TPanel.MultiplyAdd(TPanel.Load(weights), TLane.Broadcast(*x), s);
+        for (nint k = 0; k < inputs; k++, weights += TPanel.Lanes * TLane.Width)
+            s = TPanel.MultiplyAdd(TPanel.Load(weights), TLane.Broadcast(x[k]), s);
 
         s = TGates.Turn(s, tile, frame);
-        for (float* end = x + hidden; x < end; x++, weights += TPanel.Lanes * TLane.Width)
-            s = TPanel.MultiplyAdd(TPanel.Load(weights), TLane.Broadcast(*x), s);
+        for (nint k = 0; k < hidden; k++, weights += TPanel.Lanes * TLane.Width)
+            s = TPanel.MultiplyAdd(TPanel.Load(weights), TLane.Broadcast(h[k]), s);
 
         TPanel.Store(s, frame);
     }

@@ -26,8 +26,8 @@ internal readonly unsafe struct Gru<TLane> : IGates<TLane, Panel3<TLane>> where 
     public static void Update(float* frame, float* h, float* c)
     {
         (TLane rp, TLane rq) = Activation.Tanh(TLane.Load(in *frame));
-        (TLane zp, TLane zq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
         TLane r = (rq + rp) / (rq + rq);
+        (TLane zp, TLane zq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
         (TLane np, TLane nq) = Activation.Tanh(TLane.MultiplyAdd(r, TLane.Load(in frame[2 * TLane.Width]), TLane.Load(in frame[3 * TLane.Width])));
 
         // (1 - z) n + z h = ((zq - zp) np + (zq + zp) h nq) / (2 zq nq)

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace StreamRnn.Cells;
 
-/// <summary>One recurrent layer, packed for a lane: steps rows of [x | h] and writes their next state in place.</summary>
+/// <summary>One recurrent layer, packed for a lane: steps rows of [h | x] and writes their next state in place.</summary>
 internal sealed unsafe class Recurrent<TLane, TGates, TPanel>
     where TLane : struct, ILane<TLane>
     where TGates : struct, IGates<TLane, TPanel>
@@ -15,7 +15,7 @@ internal sealed unsafe class Recurrent<TLane, TGates, TPanel>
     private readonly int _hidden;
     private readonly int _tiles;
     private readonly int _tileFloats;
-    private readonly int _cellOffset;
+    private readonly int _paddedHidden;
 
     /// <param name="parameters">The whole block.</param>
     /// <param name="slots">This layer's part of it.</param>
@@ -25,83 +25,95 @@ internal sealed unsafe class Recurrent<TLane, TGates, TPanel>
         (_inputs, _hidden) = (slots.InputWeights.Columns, slots.RecurrentWeights.Columns);
         _tiles = (_hidden + TLane.Width - 1) / TLane.Width;
         _tileFloats = Affine<TLane, TGates, TPanel>.TileFloats(_inputs, _hidden);
-        _cellOffset = paddedHidden;
+        _paddedHidden = paddedHidden;
         _packed = new PinnedFloats(checked(_tiles * _tileFloats));
         for (int unit = 0; unit < _hidden; unit++)
             Pack(parameters, slots, unit);
     }
 
-    /// <summary>Floats of one row of [x | h], in whole cache lines.</summary>
-    public int RowFloats => (_inputs + _hidden + 15) / 16 * 16;
+    /// <summary>Floats of one row of [h | x], in whole cache lines.</summary>
+    public int RowFloats => _paddedHidden + (_inputs + 15) / 16 * 16;
 
     /// <summary>Frames that a step needs at most.</summary>
-    public static int FramesFloats => 6 * Affine<TLane, TGates, TPanel>.FrameFloats;
+    public int FramesFloats => Math.Max(6, _tiles) * Affine<TLane, TGates, TPanel>.FrameFloats;
 
     private static int RowsPerBlock => TLane.Width == 16 || AdvSimd.IsSupported || Vector512.IsHardwareAccelerated ? 6 : 3;
 
-    /// <summary>Twice as many tiles in flight need more than 16 registers where a unit has four gates.</summary>
-    private static bool FourTilesFit => RowsPerBlock == 6 || TPanel.Lanes < 4;
+    /// <summary>
+    /// Enough chains to hide the latency of a multiply-add, and no more: two passes over a layer of 64 units let alternating order keep one
+    /// of them in the first cache level.
+    /// </summary>
+    private static int TilesInFlight => TPanel.Lanes > 1 && TLane.Width > 4 ? 2 : 4;
 
-    /// <summary>Copies x and h of one event to where the kernels read them, so that h may be replaced in place.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Gather(float* inputs, float* state, float* row)
-    {
-        Copy(inputs, row, _inputs);
-        Copy(state, row + _inputs, _hidden);
-    }
-
-    /// <param name="rows">[count] rows of [x | h].</param>
-    /// <param name="states">[count] addresses; at <paramref name="offset"/> from each this layer's h, then c where the cell has one.</param>
-    /// <param name="frames">[FramesFloats] working memory.</param>
+    /// <param name="inputs">[count] addresses of x.</param>
+    /// <param name="states">[count] addresses of this layer's h, then c where the cell has one; the next state on return.</param>
+    /// <param name="rows">[count] rows of [h | x], working memory.</param>
+    /// <param name="frames">[FramesFloats], working memory.</param>
     /// <param name="backwards">
     /// Walks the tiles from the last to the first. A caller that alternates finds the most recent part of a model that is somewhat larger
     /// than a cache level still there.
     /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Step(float* rows, nint* states, int count, int offset, float* frames, bool backwards)
+    public void Step(nint* inputs, nint* states, int count, float* rows, float* frames, bool backwards)
     {
-        int block = RowsPerBlock;
-        int blocked = count / block * block;
-        nint stride = RowFloats;
-        if (blocked > 0)
+        int done = 0;
+        if (count >= 3)
         {
-            for (int i = 0; i < _tiles; i++)
+            for (int row = 0; row < count; row++)
+                Gather((float*)inputs[row], (float*)states[row], rows + row * (nint)RowFloats);
+            if (RowsPerBlock == 6)
+                done = StepBlocks(6, done, states, count, rows, frames, backwards);
+            done = StepBlocks(3, done, states, count, rows, frames, backwards);
+        }
+
+        for (; done < count; done++)
+            StepOne((float*)inputs[done], (float*)states[done], frames, backwards);
+    }
+
+    /// <summary>Tile outermost, so that its weights stay in the first cache level while the rows pass by. Returns the rows done.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private int StepBlocks(int block, int first, nint* states, int count, float* rows, float* frames, bool backwards)
+    {
+        nint stride = RowFloats;
+        int end = first + (count - first) / block * block;
+        for (int i = 0; i < _tiles; i++)
+        {
+            int tile = backwards ? _tiles - 1 - i : i;
+            float* weights = _packed.Start + (nint)tile * _tileFloats;
+            for (int row = first; row < end; row += block)
             {
-                int tile = backwards ? _tiles - 1 - i : i;
-                float* weights = _packed.Start + (nint)tile * _tileFloats;
-                for (int row = 0; row < blocked; row += block)
-                {
-                    if (block == 6)
-                        Affine<TLane, TGates, TPanel>.SixRows(weights, rows + row * stride, stride, _inputs, _hidden, frames);
-                    else
-                        Affine<TLane, TGates, TPanel>.ThreeRows(weights, rows + row * stride, stride, _inputs, _hidden, frames);
-                    UpdateRows(frames, states + row, block, offset + tile * TLane.Width);
-                }
+                if (block == 6)
+                    Affine<TLane, TGates, TPanel>.SixRows(weights, rows + row * stride, stride, _paddedHidden, _inputs, _hidden, frames);
+                else
+                    Affine<TLane, TGates, TPanel>.ThreeRows(weights, rows + row * stride, stride, _paddedHidden, _inputs, _hidden, frames);
+                UpdateRows(frames, states + row, block, tile * TLane.Width);
             }
         }
 
-        for (int row = blocked; row < count; row++)
-            StepOne(rows + row * stride, (float*)states[row] + offset, frames, backwards);
+        return end;
     }
 
+    /// <summary>All sums come before the first update, so h may be read where it is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void StepOne(float* row, float* state, float* frames, bool backwards)
+    private void StepOne(float* x, float* state, float* frames, bool backwards)
     {
         for (int done = 0; done < _tiles;)
         {
             int left = _tiles - done;
-            int tiles = left >= 4 && FourTilesFit ? 4 : left >= 2 ? 2 : 1;
+            int tiles = left >= TilesInFlight ? TilesInFlight : left >= 2 ? 2 : 1;
             int tile = backwards ? left - tiles : done;
             float* weights = _packed.Start + (nint)tile * _tileFloats;
+            float* frame = frames + tile * Affine<TLane, TGates, TPanel>.FrameFloats;
             if (tiles == 4)
-                Affine<TLane, TGates, TPanel>.FourTiles(weights, _tileFloats, row, _inputs, _hidden, frames);
+                Affine<TLane, TGates, TPanel>.FourTiles(weights, _tileFloats, x, _inputs, state, _hidden, frame);
             else if (tiles == 2)
-                Affine<TLane, TGates, TPanel>.TwoTiles(weights, _tileFloats, row, _inputs, _hidden, frames);
+                Affine<TLane, TGates, TPanel>.TwoTiles(weights, _tileFloats, x, _inputs, state, _hidden, frame);
             else
-                Affine<TLane, TGates, TPanel>.OneTile(weights, row, _inputs, _hidden, frames);
-            UpdateTiles(frames, state + tile * TLane.Width, tiles);
+                Affine<TLane, TGates, TPanel>.OneTile(weights, x, _inputs, state, _hidden, frame);
             done += tiles;
         }
+
+        UpdateTiles(frames, state, _tiles);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -110,7 +122,7 @@ internal sealed unsafe class Recurrent<TLane, TGates, TPanel>
         for (int i = 0; i < count; i++, frame += Affine<TLane, TGates, TPanel>.FrameFloats)
         {
             float* h = (float*)states[i] + offset;
-            TGates.Update(frame, h, h + _cellOffset);
+            TGates.Update(frame, h, h + _paddedHidden);
         }
     }
 
@@ -118,7 +130,15 @@ internal sealed unsafe class Recurrent<TLane, TGates, TPanel>
     private void UpdateTiles(float* frame, float* h, int count)
     {
         for (int i = 0; i < count; i++, frame += Affine<TLane, TGates, TPanel>.FrameFloats, h += TLane.Width)
-            TGates.Update(frame, h, h + _cellOffset);
+            TGates.Update(frame, h, h + _paddedHidden);
+    }
+
+    /// <summary>Copies x and h of one event to where the kernels for many rows read them, so that h may be replaced in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Gather(float* x, float* h, float* row)
+    {
+        Copy(x, row + _paddedHidden, _inputs);
+        Copy(h, row, _paddedHidden);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace StreamRnn.Cells;
 
@@ -30,7 +31,7 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
     public override StepScratch CreateScratch(int maxRows)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxRows);
-        return new Scratch(maxRows, _layers.Max(layer => layer.RowFloats), Recurrent<TLane, TGates, TPanel>.FramesFloats);
+        return new Scratch(maxRows, _layers.Max(layer => layer.RowFloats), _layers[0].FramesFloats);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -38,56 +39,72 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
     {
         var work = (Scratch)scratch;
         CheckLengths(x, slab, rows, y, work.MaxRows);
-        nint* states = work.States;
+        nint* inputs = work.Inputs, states = work.States;
         for (int b = 0; b < rows.Length; b++)
+        {
             states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
+            Prefetch((byte*)states[b], StateFloats * sizeof(float));
+        }
 
         work.Backwards = !work.Backwards;
-        fixed (float* inputs = x)
+        fixed (float* first = x)
         {
+            for (int b = 0; b < rows.Length; b++)
+                inputs[b] = (nint)(first + (nint)b * Shape.Inputs);
             for (int layer = 0; layer < _layers.Length; layer++)
-                StepLayer(layer, inputs, rows.Length, work);
+            {
+                if (layer > 0)
+                    Climb(inputs, states, rows.Length);
+                _layers[layer].Step(inputs, states, rows.Length, work.Rows.Start, work.Frames.Start, work.Backwards);
+            }
         }
 
         if (_head is not null)
         {
             int outputs = Shape.Outputs;
             for (int b = 0; b < rows.Length; b++)
-                _head.Step((float*)states[b] + TopHiddenOffset, y.Slice(b * outputs, outputs));
+                _head.Step((float*)states[b], y.Slice(b * outputs, outputs));
         }
 
         GC.KeepAlive(slab);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void StepLayer(int layer, float* inputs, int count, Scratch work)
+    /// <summary>The h of a layer is the input of the next.</summary>
+    private void Climb(nint* inputs, nint* states, int count)
     {
-        Recurrent<TLane, TGates, TPanel> recurrent = _layers[layer];
-        int offset = layer * _layerFloats;
-        nint stride = recurrent.RowFloats;
-        float* rows = work.Rows.Start;
         for (int b = 0; b < count; b++)
         {
-            float* state = (float*)work.States[b] + offset;
-            recurrent.Gather(layer == 0 ? inputs + (nint)b * Shape.Inputs : state - _layerFloats, state, rows + b * stride);
+            inputs[b] = states[b];
+            states[b] += _layerFloats * sizeof(float);
         }
+    }
 
-        recurrent.Step(rows, work.States, count, offset, work.Frames.Start, work.Backwards);
+    /// <summary>Streams come in random order: their rows are asked for all at once, before the first is read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* row, int bytes)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (int line = 0; line < bytes; line += 64)
+            Sse.Prefetch0(row + line);
     }
 
     private sealed class Scratch(int maxRows, int rowFloats, int framesFloats) : StepScratch
     {
-        private readonly PinnedFloats _states = new(checked(maxRows * sizeof(nint) / sizeof(float)));
+        private readonly PinnedFloats _addresses = new(checked(2 * maxRows * sizeof(nint) / sizeof(float)));
 
         public int MaxRows { get; } = maxRows;
 
-        /// <summary>[maxRows] of [x | h] of the layer that is stepped.</summary>
+        /// <summary>[maxRows] of [h | x] of the layer that is stepped.</summary>
         public PinnedFloats Rows { get; } = new(checked(maxRows * rowFloats));
 
         public PinnedFloats Frames { get; } = new(framesFloats);
 
-        /// <summary>[maxRows] addresses of the state rows.</summary>
-        public nint* States => (nint*)_states.Start;
+        /// <summary>[maxRows] addresses of what the layer reads.</summary>
+        public nint* Inputs => (nint*)_addresses.Start;
+
+        /// <summary>[maxRows] addresses of the layer's state.</summary>
+        public nint* States => Inputs + MaxRows;
 
         /// <summary>Toggled by every step.</summary>
         public bool Backwards { get; set; }
