@@ -45,15 +45,15 @@ public readonly ref struct Packet
     /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>
     public int Trace { get; init; }
 
-    public static Packet From(in MqttPublish publish, PacketLedger ledger, long receivedAt = 0, int trace = 0) => new()
+    public static Packet From(in MqttPublish publish, in MqttPublishContext context, int trace = 0) => new()
     {
         Topic = publish.Topic,
         Payload = publish.Payload,
         Qos = publish.Qos,
         Retained = publish.Retain,
         PacketId = publish.PacketId,
-        Ledger = ledger,
-        ReceivedAt = receivedAt,
+        Ledger = context.Ledger,
+        ReceivedAt = context.ReceivedAt,
         Trace = trace,
     };
 }
