@@ -3,6 +3,7 @@ using StreamRnn.Worker.Commands;
 
 RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
 {
+    ConfigCommand.Create(),
     ReplayCommand.Create(),
     BenchCommand.Create(),
 };

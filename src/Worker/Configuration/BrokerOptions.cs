@@ -12,8 +12,11 @@ public sealed record BrokerOptions : IValidatableObject
     [Range(0, 65535)]
     public int Port { get; init; } = 1883;
 
-    /// <summary>Where to listen. 0.0.0.0 lets the network in; without a user name anybody there may publish and read.</summary>
+    /// <summary>Where to listen. 0.0.0.0 lets the network in, which takes a user name or <see cref="AllowAnonymous"/>.</summary>
     public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>Lets everybody who reaches the address publish and read. On loopback that is so without it.</summary>
+    public bool AllowAnonymous { get; init; }
 
     /// <summary>The one user that may connect; null lets everybody.</summary>
     public string? Username { get; init; }
@@ -31,8 +34,10 @@ public sealed record BrokerOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (!IPAddress.TryParse(Address, out _))
+        if (!IPAddress.TryParse(Address, out IPAddress? address))
             yield return new($"'{Address}' is no IP address; write 127.0.0.1, ::1 or 0.0.0.0", [nameof(Address)]);
+        else if (Enabled && Username is null && !AllowAnonymous && !IPAddress.IsLoopback(address))
+            yield return new($"{Address} can be reached from other machines; set Username and PasswordFile, or AllowAnonymous to let everybody in");
         if ((Username is null) != (PasswordFile is null))
             yield return new("Username and PasswordFile belong together; set both, or neither to let everybody connect");
         if (PasswordFile is not null && !File.Exists(PasswordFile))

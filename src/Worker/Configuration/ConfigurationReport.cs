@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using StreamRnn.Detection;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -35,8 +36,7 @@ internal sealed record ConfigurationReport
         ("notes", Notes),
     ];
 
-    /// <param name="models">Path and bytes of one stream's state, for each model; the standard one first.</param>
-    public static ConfigurationReport Of(StreamRnnOptions options, IReadOnlyList<(string Serves, string File, int StateBytes)> models)
+    public static ConfigurationReport Of(StreamRnnOptions options, ModelCatalog models)
     {
         MqttOptions mqtt = options.Mqtt;
         PublishOptions publish = options.Publish;
@@ -48,15 +48,18 @@ internal sealed record ConfigurationReport
                 : $"connects to {mqtt.Host}:{mqtt.Port} as {mqtt.ClientId}" + (mqtt.Username is null ? "" : $", user {mqtt.Username}"),
             Subscriptions = [.. mqtt.EffectiveSubscriptions.Select(s => options.Broker.Enabled ? $"'{s.Filter}'" : $"'{s.Filter}' at QoS {s.Qos}")],
             Outputs = [.. Topics(publish)],
-            Models = [.. models.Select(model => $"{model.Serves}: {model.File}, {model.StateBytes:N0} bytes per stream")],
+            Models = [.. models.ByPattern.Select(entry => Describe($"'{entry.Pattern}'", entry.Model)), Describe("every stream", models.Standard)],
             Shards = options.EffectiveShards,
-            MemoryBoundBytes = MemoryBound(options, models.Max(model => model.StateBytes)),
+            MemoryBoundBytes = MemoryBound(options, models.LargestStateBytes),
             Probes = options.Probes.Port == 0
                 ? "none; set Probes:Port or --probes to have them"
                 : $"http://{options.Probes.Address}:{options.Probes.Port}/healthz/live, /healthz/ready, /healthz/startup",
             Notes = [.. NotesOf(options)],
         };
     }
+
+    private static string Describe(string streams, Forecaster model) =>
+        $"{streams}: {model.Name}, {model.RowFloats * sizeof(float):N0} bytes of state each";
 
     private static IEnumerable<string> Topics(PublishOptions publish)
     {
@@ -93,8 +96,8 @@ internal sealed record ConfigurationReport
             yield return "WhenFull is DropForecasts: outputs are not exact, what cannot be published is dropped and counted";
         if (options.Mqtt.EffectiveSubscriptions.Any(s => TopicFilters.Overlap(s.Filter, options.Publish.Prefix + "/#")))
             yield return $"the subscription covers {options.Publish.Prefix}/#: those messages are received and refused as own_output, never stepped";
-        if (options.Broker.Enabled && options.Broker.Username is null && !System.Net.IPAddress.IsLoopback(System.Net.IPAddress.Parse(options.Broker.Address)))
-            yield return $"the embedded broker is open to everybody who reaches {options.Broker.Address}; set Username and PasswordFile";
+        if (options.Broker is { Enabled: true, AllowAnonymous: true })
+            yield return $"the embedded broker is open to everybody who reaches {options.Broker.Address}";
         if (!options.Broker.Enabled)
             yield return $"the session is kept under the name {options.Mqtt.ClientId}: a second worker with it would take the connection away";
     }

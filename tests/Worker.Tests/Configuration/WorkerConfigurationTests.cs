@@ -116,6 +116,7 @@ public class WorkerConfigurationTests
     [InlineData("select the same topics", "Mqtt:Host", "b", "Mqtt:Subscriptions:0:Filter", "a/#", "Mqtt:Subscriptions:1:Filter", "a/+/x")]
     [InlineData("no topic to publish under", "Mqtt:Host", "broker", "Publish:Prefix", "out/#")]
     [InlineData("is no IP address", "Broker:Enabled", "true", "Broker:Address", "localhost")]
+    [InlineData("can be reached from other machines", "Broker:Enabled", "true", "Broker:Address", "0.0.0.0")]
     [InlineData("belong together", "Broker:Enabled", "true", "Broker:Username", "me")]
     [InlineData("are both 8080", "Broker:Enabled", "true", "Broker:Port", "8080", "Probes:Port", "8080")]
     public void A_rule_across_fields_says_what_is_wrong_and_what_would_do(string expected, params string[] settings)
@@ -129,27 +130,6 @@ public class WorkerConfigurationTests
     {
         IReadOnlyList<string> problems = Problems(("Mqtt:Host", "broker"), ("Shards", "-1"), ("Mqtt:Port", "0"), ("Publish:Qos", "7"));
         Assert.Equal(3, problems.Count);
-    }
-
-    [Fact]
-    public void The_environment_wins_over_files_and_arguments_over_both()
-    {
-        using TemporaryFile file = new("""{ "StreamRnn": { "Shards": 2, "Mqtt": { "Host": "file", "Port": 1001 }, "Limits": { "Streams": 7 } } }""");
-        const string Host = "StreamRnn__Mqtt__Host", Port = "StreamRnn__Mqtt__Port";
-        try
-        {
-            Environment.SetEnvironmentVariable(Host, "environment");
-            Environment.SetEnvironmentVariable(Port, "1002");
-            StreamRnnOptions options = WorkerConfiguration.Load(WorkerConfiguration.Read(file.Path),
-                read => read with { Mqtt = read.Mqtt with { Port = 1003 } });
-
-            Assert.Equal((7, "environment", 1003), (options.Limits.Streams, options.Mqtt.Host, options.Mqtt.Port));
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable(Host, null);
-            Environment.SetEnvironmentVariable(Port, null);
-        }
     }
 
     [Fact]

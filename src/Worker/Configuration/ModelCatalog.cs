@@ -1,0 +1,34 @@
+using StreamRnn.Detection;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Engine;
+
+namespace StreamRnn.Worker.Configuration;
+
+/// <summary>The models a configuration names, loaded and checked: the standard one and those that serve a pattern, in order of preference.</summary>
+internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
+{
+    /// <summary>State of one stream under the largest model.</summary>
+    public int LargestStateBytes => sizeof(float) * ByPattern.Select(entry => entry.Model.RowFloats).Append(Standard.RowFloats).Max();
+
+    /// <summary>Loads each file once.</summary>
+    /// <exception cref="InvalidDataException">A file is no model, or its golden vectors do not come out.</exception>
+    public static ModelCatalog Load(StreamRnnOptions options)
+    {
+        Dictionary<string, Forecaster> loaded = [];
+        IEnumerable<(string Pattern, string File)> named = options.Models.Select(model => (model.Pattern, model.File))
+            .Concat(options.Mqtt.EffectiveSubscriptions.Where(s => s.Model is not null).Select(s => (s.Filter, s.Model!)));
+        return new ModelCatalog(
+            Load(options.Model),
+            [.. named.Select(entry => (new StreamPattern(entry.Pattern), Load(entry.File)))]);
+
+        Forecaster Load(string? file)
+        {
+            string path = Path.GetFullPath(ShippedModel.Resolve(file));
+            if (!loaded.TryGetValue(path, out Forecaster? model))
+                loaded.Add(path, model = ShippedModel.Load(path));
+            return model;
+        }
+    }
+
+    public ModelMap Map(StreamDirectory directory) => ByPattern.Count == 0 ? new ModelMap(Standard) : new ModelMap(Standard, directory, ByPattern);
+}
