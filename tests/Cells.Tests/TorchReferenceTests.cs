@@ -3,8 +3,9 @@ namespace StreamRnn.Cells.Tests;
 /// <summary>Sequences that PyTorch computed fix gate order, variant and parameter names; see tests/Golden/torch/README.md.</summary>
 public class TorchReferenceTests
 {
-    // PyTorch's own single precision is up to 1.5e-7 from its double precision on these cases; ours was measured at up to 3.1e-7.
-    private const double Tolerance = 1e-6;
+    // PyTorch's own single precision is up to 1.1e-7 from its double precision on these cases, ours up to 1.7e-7; 1.5e-6 and 1.1e-6 where
+    // weights and inputs are so large that the gates saturate.
+    private const double Tolerance = 4e-7;
 
     public static TheoryData<string, int> Cases()
     {

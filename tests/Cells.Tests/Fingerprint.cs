@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace StreamRnn.Cells.Tests;
+
+/// <summary>
+/// One hash over the numbers of every cell case, printed by a process of its own, so that the runtime can be told to be another machine.
+/// </summary>
+internal static class Fingerprint
+{
+    /// <summary>What <see cref="InProcessWith"/> starts.</summary>
+    private static void Main() => Console.WriteLine($"{LaneWidth.Floats} {Compute()}");
+
+    public static string Compute()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (CellCase cell in CellCase.Cases)
+        {
+            foreach (int[] stream in cell.Run(cell.Model(), [.. Enumerable.Range(0, 11)], steps: 40))
+                hash.AppendData(MemoryMarshal.AsBytes(stream.AsSpan()));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>The lane width and the hash of a process with these environment variables.</summary>
+    public static (int LaneFloats, string Hash) InProcessWith(params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            RedirectStandardOutput = true,
+        };
+        start.ArgumentList.Add("exec");
+        start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
+        foreach ((string name, string value) in environment)
+            start.Environment[name] = value;
+        using Process process = Process.Start(start)!;
+        string[] words = process.StandardOutput.ReadToEnd().Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return (int.Parse(words[0]), words[1]);
+    }
+}
