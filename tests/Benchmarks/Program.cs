@@ -1,8 +1,30 @@
 using BenchmarkDotNet.Running;
+using StreamRnn.Benchmarks.Mqtt;
 
 namespace StreamRnn.Benchmarks;
 
+/// <summary>Commands of our own by name; anything else is BenchmarkDotNet's.</summary>
 internal static class BenchmarkProgram
 {
-    private static void Main(string[] args) => BenchmarkSwitcher.FromAssembly(typeof(BenchmarkProgram).Assembly).Run(args);
+    private static int Main(string[] args)
+    {
+        switch (args.FirstOrDefault())
+        {
+            case "fuzz-mqtt":
+                return MqttFuzz.Run(Option(args, "--cases", 1_000_000), Option(args, "--seed", 1));
+            case "broker-load":
+                return BrokerLoad.Run(Option(args, "--messages", 400_000));
+            case "broker-serve":
+                return BrokerLoad.Serve();
+            default:
+                BenchmarkSwitcher.FromAssembly(typeof(BenchmarkProgram).Assembly).Run(args);
+                return 0;
+        }
+    }
+
+    private static int Option(string[] args, string name, int otherwise)
+    {
+        int index = Array.IndexOf(args, name);
+        return index < 0 ? otherwise : int.Parse(args[index + 1]);
+    }
 }

@@ -17,8 +17,9 @@ internal static class MqttSamples
     private static byte[] Bytes(Write write)
     {
         byte[] buffer = new byte[1024];
-        Assert.True(write(buffer, out int written));
-        return buffer[..written];
+        return write(buffer, out int written)
+            ? buffer[..written]
+            : throw new InvalidOperationException($"A sample does not fit into {buffer.Length} bytes.");
     }
 
     private static IEnumerable<Sample> Create(MqttVersion version)

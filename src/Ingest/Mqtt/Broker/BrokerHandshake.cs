@@ -7,6 +7,7 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 internal static class BrokerHandshake
 {
     private const int MaximumClientIdBytes = 1024;
+    private const int MaximumWillBytes = 16 * 1024;
 
     public static BrokerVerdict Check(in MqttPacket packet, MqttBrokerOptions options, out MqttConnect connect)
     {
@@ -23,6 +24,8 @@ internal static class BrokerHandshake
             return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.ClientIdentifierNotValid, "a session to keep, without a client id");
         if (connect is { HasWill: true, WillQos: 2, Version: MqttVersion.V5 })
             return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.QosNotSupported, "a will of QoS 2");
+        if (connect.WillTopic.Length + connect.WillPayload.Length + connect.WillProperties.Bytes.Length > MaximumWillBytes)
+            return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.QuotaExceeded, "the will is too large");
         return BrokerVerdict.GoOn;
 
         static BrokerVerdict Refusal(MqttBrokerClose reason, MqttReasonCode code, string detail) => new(reason, code, detail);

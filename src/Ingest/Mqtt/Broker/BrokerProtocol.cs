@@ -6,6 +6,9 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// </summary>
 internal sealed class BrokerProtocol
 {
+    /// <summary>A longer topic cannot have an alias: the table is kept as long as the connection.</summary>
+    private const int MaximumAliasedBytes = 1024;
+
     private readonly MqttBroker _broker;
     private readonly BrokerConnection _connection;
     private readonly PacketLedger _ledger;
@@ -172,13 +175,19 @@ internal sealed class BrokerProtocol
             return BrokerVerdict.ProtocolError("more in flight than Receive Maximum", MqttReasonCode.ReceiveMaximumExceeded);
         if (_connection.IsAborted)
             return BrokerVerdict.GoOn;
-        if (publish.Qos == 2 && _broker.State.IsReceived(_session!, publish.PacketId))
+        if (publish.Qos == 2)
         {
-            Reply(MqttPacketType.Pubrec, publish.PacketId);
-            return BrokerVerdict.GoOn;
+            if (_broker.State.IsReceived(_session!, publish.PacketId, out int unreleasedCount))
+            {
+                Reply(MqttPacketType.Pubrec, publish.PacketId);
+                return BrokerVerdict.GoOn;
+            }
+            if (unreleasedCount >= _broker.Options.ReceiveMaximum)
+                return BrokerVerdict.ProtocolError("too many QoS 2 messages without PUBREL");
         }
 
-        _broker.Take(publish, new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt });
+        // RETAIN asks the broker to keep the message. To the owner, as to any subscriber of the moment, it is a message like others.
+        _broker.Take(publish with { Retain = false }, new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt });
         _broker.State.Route(publish, _session);
         return BrokerVerdict.GoOn;
     }
@@ -196,7 +205,7 @@ internal sealed class BrokerProtocol
         int alias = publish.TopicAlias;
         if (alias == 0)
             return true;
-        if (alias <= _aliases.Length)
+        if (alias <= _aliases.Length && publish.Topic.Length <= MaximumAliasedBytes)
         {
             ref byte[]? topic = ref _aliases[alias - 1];
             if (!publish.Topic.IsEmpty && !publish.Topic.SequenceEqual(topic))
@@ -207,7 +216,7 @@ internal sealed class BrokerProtocol
                 return true;
             }
         }
-        verdict = BrokerVerdict.ProtocolError($"topic alias {alias} is not defined", MqttReasonCode.TopicAliasInvalid);
+        verdict = BrokerVerdict.ProtocolError($"topic alias {alias} is not defined or out of bounds", MqttReasonCode.TopicAliasInvalid);
         return false;
     }
 

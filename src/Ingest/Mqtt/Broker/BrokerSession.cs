@@ -4,9 +4,9 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// What outlives a connection: subscriptions, messages waiting, messages sent and not acknowledged, MQTT 5.0 section 4.1. Guarded by the
 /// lock of <see cref="BrokerState"/>.
 /// </summary>
-internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, MqttBrokerCounters counters)
+internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, MqttBrokerCounters counters, QueueBudget budget)
 {
-    private readonly Queue<Delivery> _waiting = new();
+    private Queue<Delivery> _waiting = new();
     private readonly Dictionary<ushort, (long Order, Delivery Delivery)> _inFlight = [];
     private long _waitingBytes;
     private long _order;
@@ -38,17 +38,16 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>Whether a delivery waits for room in the socket or in flight.</summary>
     public bool HasWaiting => _waiting.Count > 0;
 
-    /// <summary>Messages that end with the session.</summary>
-    public int HeldCount => _waiting.Count + _inFlight.Count;
-
-    /// <summary>A new connection: what was in flight goes out again first, in its order, with DUP [MQTT-4.4.0-1].</summary>
+    /// <summary>A new connection: what was in flight goes out again first, in its order, with its ids and DUP [MQTT-4.4.0-1].</summary>
     public void Attach(BrokerConnection connection, long now)
     {
         (Connection, EndsAt, WillDueAt) = (connection, BrokerMessage.Never, BrokerMessage.Never);
-        foreach ((ushort packetId, (_, Delivery delivery)) in _inFlight.OrderBy(entry => entry.Value.Order))
+        if (_inFlight.Count > 0)
         {
-            if (connection.TrySend(delivery, dup: true, now) == BrokerSend.TooLarge)
-                Drop(packetId);
+            IEnumerable<Delivery> unacknowledged = _inFlight.Values.OrderBy(sent => sent.Order).Select(sent => sent.Delivery);
+            _waiting = new Queue<Delivery>([.. unacknowledged, .. _waiting]);
+            _waitingBytes = _waiting.Sum(delivery => (long)delivery.Message.Size);
+            _inFlight.Clear();
         }
         Pump(now);
     }
@@ -65,13 +64,14 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
             return;
         }
 
-        if (_waiting.Count >= options.MaximumQueuedMessages || _waitingBytes + delivery.Message.Size > options.MaximumQueuedBytes)
+        int size = delivery.Message.Size;
+        if (_waiting.Count >= options.MaximumQueuedMessages || _waitingBytes + size > options.MaximumQueuedBytes || !budget.TryTake(size))
         {
             counters.MessageDropped(MqttBrokerDrop.QueueFull);
             return;
         }
         _waiting.Enqueue(delivery);
-        _waitingBytes += delivery.Message.Size;
+        _waitingBytes += size;
         Pump(now);
     }
 
@@ -79,7 +79,9 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <returns>False when there is none of that id.</returns>
     public bool TryAcknowledge(ushort packetId, long now)
     {
-        bool known = _inFlight.Remove(packetId);
+        bool known = _inFlight.Remove(packetId, out (long Order, Delivery Delivery) sent);
+        if (known)
+            budget.Return(sent.Delivery.Message.Size);
         Pump(now);
         return known;
     }
@@ -89,29 +91,41 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     {
         while (Connection is not null && _inFlight.Count < Connection.SendMaximum && _waiting.TryPeek(out Delivery delivery))
         {
-            if (delivery.Message.ExpiresAt <= now)
+            bool again = delivery.PacketId != 0;
+            if (!again && delivery.Message.ExpiresAt <= now)
             {
                 counters.MessageDropped(MqttBrokerDrop.Expired);
+                budget.Return(delivery.Message.Size);
             }
             else
             {
-                delivery = delivery with { PacketId = NextPacketId() };
-                BrokerSend result = Connection.TrySend(delivery, dup: false, now);
+                if (!again)
+                    delivery = delivery with { PacketId = NextPacketId() };
+                BrokerSend result = Connection.TrySend(delivery, dup: again, now);
                 if (result == BrokerSend.Full)
                     return;
                 Count(result);
                 if (result == BrokerSend.Sent)
                     _inFlight.Add(delivery.PacketId, (_order++, delivery));
+                else
+                    budget.Return(delivery.Message.Size);
             }
             _waiting.Dequeue();
             _waitingBytes -= delivery.Message.Size;
         }
     }
 
-    private void Drop(ushort packetId)
+    /// <summary>The session has ended: what it holds is lost, and counted.</summary>
+    public void Discard()
     {
-        _inFlight.Remove(packetId);
-        counters.MessageDropped(MqttBrokerDrop.PacketTooLarge);
+        int count = _waiting.Count + _inFlight.Count;
+        if (count == 0)
+            return;
+        counters.MessageDropped(MqttBrokerDrop.SessionEnded, count);
+        budget.Return(_waitingBytes + _inFlight.Values.Sum(sent => (long)sent.Delivery.Message.Size));
+        _waiting.Clear();
+        _inFlight.Clear();
+        _waitingBytes = 0;
     }
 
     private void Count(BrokerSend result)
@@ -131,4 +145,20 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         while (_lastPacketId == 0 || _inFlight.ContainsKey(_lastPacketId));
         return _lastPacketId;
     }
+}
+
+/// <summary>Bytes that all sessions together may hold. Guarded by the lock of <see cref="BrokerState"/>.</summary>
+internal sealed class QueueBudget(long maximumBytes)
+{
+    private long _taken;
+
+    public bool TryTake(int bytes)
+    {
+        if (_taken + bytes > maximumBytes)
+            return false;
+        _taken += bytes;
+        return true;
+    }
+
+    public void Return(long bytes) => _taken -= bytes;
 }

@@ -12,6 +12,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
     private readonly RetainedMessages _retained = new(options.MaximumRetainedMessages, options.MaximumRetainedBytes);
     private readonly List<Subscription> _matches = [];
     private readonly Dictionary<BrokerSession, (byte Qos, bool RetainAsPublished, uint[]? Identifiers)> _receivers = [];
+    private readonly QueueBudget _budget = new(options.MaximumTotalQueuedBytes);
     private int _subscriptionCount;
 
     /// <summary>Milliseconds on the broker's monotonic clock.</summary>
@@ -62,7 +63,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             if (!present)
             {
                 EnsureRoom();
-                _sessions.Add(clientId, session = new BrokerSession(clientId, options, counters));
+                _sessions.Add(clientId, session = new BrokerSession(clientId, options, counters, _budget));
             }
 
             session!.ExpiryMilliseconds = expiryMilliseconds;
@@ -111,15 +112,18 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
         isNew = false;
         if (filter.Filter.StartsWith(MqttTopic.SharePrefix))
             return MqttReasonCode.SharedSubscriptionsNotSupported;
-        if (SubscriptionTree.IsTooDeep(filter.Filter))
+        if (!SubscriptionTree.Fits(filter.Filter))
             return MqttReasonCode.QuotaExceeded;
 
         lock (_lock)
         {
             var byFilter = session.Subscriptions.GetAlternateLookup<ReadOnlySpan<byte>>();
             isNew = !byFilter.TryGetValue(filter.Filter, out Subscription? subscription);
-            if (isNew && session.Subscriptions.Count >= options.MaximumSubscriptionsPerClient)
+            if (isNew && (session.Subscriptions.Count >= options.MaximumSubscriptionsPerClient
+                || _subscriptionCount >= options.MaximumSubscriptions))
+            {
                 return MqttReasonCode.QuotaExceeded;
+            }
 
             subscription ??= new Subscription(session);
             subscription.Qos = Math.Min(filter.Qos, (byte)1);
@@ -177,10 +181,14 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
     }
 
     /// <summary>Whether a QoS 2 message was answered with PUBREC and not yet released: then this one is a repeat.</summary>
-    public bool IsReceived(BrokerSession session, ushort packetId)
+    /// <param name="unreleasedCount">Messages answered so.</param>
+    public bool IsReceived(BrokerSession session, ushort packetId, out int unreleasedCount)
     {
         lock (_lock)
+        {
+            unreleasedCount = session.Received.Count;
             return session.Received.Contains(packetId);
+        }
     }
 
     /// <summary>A QoS 2 message is answered with PUBREC.</summary>
@@ -257,8 +265,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
         foreach ((byte[] filter, Subscription subscription) in session.Subscriptions)
             Forget(filter, subscription);
         session.Subscriptions.Clear();
-        if (session.HeldCount > 0)
-            counters.MessageDropped(MqttBrokerDrop.SessionEnded, session.HeldCount);
+        session.Discard();
         if (session.WillDueAt != BrokerMessage.Never)
             PublishWill(session, Now);
     }

@@ -3,6 +3,11 @@ using System.ComponentModel.DataAnnotations;
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>The embedded broker. Every bound is a bound on memory; what it refuses is counted.</summary>
+/// <remarks>
+/// At worst it holds, per connection, two packets of <see cref="MaximumPacketBytes"/> and two outboxes of
+/// <see cref="MaximumOutboxBytes"/>, and in all <see cref="MaximumTotalQueuedBytes"/>, <see cref="MaximumRetainedBytes"/>, 1 KB for each
+/// of <see cref="MaximumSubscriptions"/> and a will of up to 16 KB for each of <see cref="MaximumSessions"/>.
+/// </remarks>
 public sealed record MqttBrokerOptions
 {
     /// <summary>An IP address. Other than loopback it needs credentials, or <see cref="AllowAnonymous"/>.</summary>
@@ -38,10 +43,15 @@ public sealed record MqttBrokerOptions
     /// <summary>Bytes of those messages.</summary>
     [Range(0, 1 << 30)] public int MaximumQueuedBytes { get; init; } = 8 << 20;
 
+    /// <summary>Bytes of the messages that all sessions hold together, sent and unacknowledged ones included.</summary>
+    [Range(0, 1L << 34)] public long MaximumTotalQueuedBytes { get; init; } = 128 << 20;
+
     /// <summary>Bytes waiting for a slow socket; then QoS 0 messages to it are dropped.</summary>
     [Range(1 << 16, 1 << 28)] public int MaximumOutboxBytes { get; init; } = 1 << 20;
 
     [Range(1, 1 << 16)] public int MaximumSubscriptionsPerClient { get; init; } = 256;
+
+    [Range(1, 1 << 22)] public int MaximumSubscriptions { get; init; } = 16_384;
 
     /// <summary>Sessions, connected or not. Beyond it the one longest disconnected is dropped.</summary>
     [Range(1, 1 << 20)] public int MaximumSessions { get; init; } = 4096;

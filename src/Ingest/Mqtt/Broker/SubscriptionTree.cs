@@ -17,15 +17,18 @@ internal sealed class Subscription(BrokerSession session)
 
 /// <summary>
 /// Filters as a tree of topic levels, so that a message costs its levels and not the number of filters. Not synchronised. Depth is
-/// bounded because filters are (<see cref="MaximumLevels"/>).
+/// bounded because filters are (<see cref="Fits"/>).
 /// </summary>
 internal sealed class SubscriptionTree
 {
-    public const int MaximumLevels = 64;
+    private const int MaximumLevels = 64;
+    private const int MaximumFilterBytes = 1024;
 
     private readonly Node _root = new();
 
-    public static bool IsTooDeep(ReadOnlySpan<byte> filter) => filter.Count((byte)'/') >= MaximumLevels;
+    /// <summary>Whether a filter is short and shallow enough to be kept.</summary>
+    public static bool Fits(ReadOnlySpan<byte> filter) =>
+        filter.Length <= MaximumFilterBytes && filter.Count((byte)'/') < MaximumLevels;
 
     public void Add(ReadOnlySpan<byte> filter, Subscription subscription)
     {

@@ -36,6 +36,29 @@ public class BrokerConnectionTests
     }
 
     [Fact]
+    public void A_storm_of_damaged_packets_leaves_nothing_behind()
+    {
+        const int Seed = 7;
+        const int Rounds = 200;
+        using var broker = new TestBroker();
+        var random = new Random(Seed);
+        for (int round = 0; round < Rounds; round++)
+        {
+            using WireClient client = broker.Connect(round % 2 == 0 ? MqttVersion.V311 : MqttVersion.V5);
+            MqttSamples.Sample sample = MqttSamples.All[random.Next(MqttSamples.All.Count)];
+            for (int i = 0; i < 20; i++)
+                client.TrySend(MqttMutation.Mutate(sample.Bytes, random));
+        }
+
+        TestBroker.Until(() => broker.Broker.ConnectionCount == 0, $"all {Rounds} connections gone, seed {Seed}");
+        Assert.Equal(Rounds, Enum.GetValues<MqttBrokerClose>().Sum(broker.Broker.Counters.Closed));
+        Assert.Equal(0, broker.Broker.SessionCount);
+        Assert.Equal(0, broker.Broker.State.SubscriptionCount);
+        using WireClient healthy = broker.Connect(MqttVersion.V5);
+        healthy.Barrier();
+    }
+
+    [Fact]
     public void A_packet_may_come_byte_by_byte()
     {
         using var broker = new TestBroker();

@@ -147,6 +147,7 @@ public class BrokerRoutingTests
         publisher.Publish("a/2", "two", retain: true);
         publisher.Barrier();
         Assert.Equal(2, broker.Broker.RetainedCount);
+        Assert.Equal((false, false, false), (broker.Take().Retain, broker.Take().Retain, broker.Take().Retain));
 
         using WireClient exact = broker.Connect(version);
         exact.Subscribe("a/1");

@@ -70,6 +70,34 @@ public class BrokerSessionTests
     }
 
     [Fact]
+    public void All_sessions_together_hold_no_more_than_their_budget()
+    {
+        using var broker = new TestBroker(new MqttBrokerOptions { MaximumTotalQueuedBytes = 10_000 });
+        foreach (string id in (string[])["one", "two"])
+        {
+            using WireClient client = broker.Connect(MqttVersion.V5, id, expirySeconds: 60);
+            client.Subscribe("a");
+            client.Disconnect();
+        }
+        for (int i = 0; i < 3; i++)
+            broker.Broker.Publish("a"u8, new byte[3000], qos: 1);
+        Assert.Equal(3, broker.Broker.Counters.Dropped(MqttBrokerDrop.QueueFull));
+
+        broker.Time.Advance(TimeSpan.FromSeconds(60));
+        broker.Broker.State.Sweep();
+        Assert.Equal(3, broker.Broker.Counters.Dropped(MqttBrokerDrop.SessionEnded));
+        using WireClient next = broker.Connect(MqttVersion.V5, "three");
+        next.Subscribe("a");
+        for (int i = 0; i < 10; i++)
+        {
+            broker.Broker.Publish("a"u8, new byte[3000], qos: 1);
+            next.Acknowledge(MqttPacketType.Puback, next.Expect(MqttPacketType.Publish).Publish(MqttVersion.V5).PacketId);
+            next.Barrier();
+        }
+        Assert.Equal(3, broker.Broker.Counters.Dropped(MqttBrokerDrop.QueueFull));
+    }
+
+    [Fact]
     public void The_session_longest_away_gives_way_when_there_are_too_many()
     {
         using var broker = new TestBroker(new MqttBrokerOptions { MaximumSessions = 2 });

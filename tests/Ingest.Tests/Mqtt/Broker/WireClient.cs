@@ -54,6 +54,19 @@ internal sealed class WireClient : IDisposable
 
     public void Send(ReadOnlySpan<byte> bytes) => _socket.Send(bytes);
 
+    /// <summary>Sends, unless the broker has closed the connection.</summary>
+    public void TrySend(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            Send(bytes);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+        {
+            // What a client gets for garbage.
+        }
+    }
+
     public void SendHex(string hex) => Send(Convert.FromHexString(hex.Replace(" ", "")));
 
     /// <summary>Connects and returns the CONNACK.</summary>
