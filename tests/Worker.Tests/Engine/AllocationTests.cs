@@ -1,0 +1,119 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Cells;
+using StreamRnn.Detection;
+using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Tests.Engine;
+
+/// <summary>Each thread of the walk is asked what it has allocated: the reader, the shard from inside its step, the publisher from inside its sink.</summary>
+public sealed class AllocationTests
+{
+    private const int Streams = 100;
+
+    [Fact]
+    public void Ten_thousand_warm_ticks_allocate_nothing_from_packet_bytes_to_encoded_forecast()
+    {
+        StreamDirectory directory = new(Streams);
+        MeasuringForecaster model = new(ShippedModel.Load(null));
+        ModelMap models = new(model);
+        CountingTransport transport = new();
+        using WorkerMetrics metrics = new();
+        StreamEngine engine = new(models, new EngineCapacity(Shards: 1), metrics,
+            new MessageSink(transport, new ForecastCodec("streamrnn", directory, models), new Delivery(1, false), new Delivery(1, false)));
+        engine.Start();
+        TickRouter router = new(engine.Queues);
+        PacketIntake intake = new(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions());
+        PacketLedger ledger = new(4096, () => { });
+        PacketAcknowledgement[] due = new PacketAcknowledgement[4096];
+        byte[][] packets = [.. Enumerable.Range(0, Streams).Select(Publish)];
+
+        long sent = 0;
+        void Send(int ticks)
+        {
+            for (int i = 0; i < ticks; i++, sent++)
+            {
+                byte[] bytes = packets[sent % Streams];
+                if (MqttPacketReader.TryRead(bytes, bytes.Length, out MqttPacket packet, out _) != MqttReadResult.Packet
+                    || MqttPublish.TryParse(in packet, MqttVersion.V311, out MqttPublish publish) != MqttFault.None)
+                    throw new InvalidOperationException("the packet was written wrong");
+                intake.Accept(Packet.From(in publish, new MqttPublishContext { Ledger = ledger, ClientId = "test", ReceivedAt = 1 }));
+                while (ledger.OpenCount > 2048)
+                    ledger.Take(due);
+            }
+            while (engine.Published < sent)
+                Thread.Yield();
+        }
+
+        Send(20_000);   // every stream settled, every path compiled
+
+        (long reader, long shard, long publisher) = (GC.GetAllocatedBytesForCurrentThread(), model.AllocatedBytes, transport.AllocatedBytes);
+        Send(10_000);
+        reader = GC.GetAllocatedBytesForCurrentThread() - reader;
+        (shard, publisher) = (model.AllocatedBytes - shard, transport.AllocatedBytes - publisher);
+
+        engine.Drain();
+        Assert.Equal(30_000, transport.Count);
+        Assert.Equal((0, 0, 0), (reader, shard, publisher));
+    }
+
+    private static byte[] Publish(int stream)
+    {
+        byte[] bytes = new byte[256];
+        MqttPublish publish = new()
+        {
+            Topic = Encoding.UTF8.GetBytes($"plant/line{stream % 7}/machine{stream}"),
+            Payload = Encoding.UTF8.GetBytes($$"""{"temperature":{{20 + (stream * 0.25)}},"ts":"2026-01-01T00:00:00.5Z"}"""),
+            Qos = 1,
+            PacketId = (ushort)(stream + 1),
+        };
+        Assert.True(MqttPacketWriter.TryWrite(bytes, MqttVersion.V311, in publish, out int written));
+        return bytes[..written];
+    }
+
+    private sealed class CountingTransport : IMessageTransport
+    {
+        public string Name => "counting";
+
+        public long Count { get; private set; }
+
+        public long AllocatedBytes { get; private set; }
+
+        public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace)
+        {
+            Count += topic.EndsWith("/forecast"u8) ? 1 : 0;
+            AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
+        }
+
+        public void Flush()
+        {
+        }
+
+        public void Complete()
+        {
+        }
+    }
+
+    private sealed class MeasuringForecaster(Forecaster inner) : Forecaster
+    {
+        public long AllocatedBytes { get; private set; }
+
+        public override string Name => inner.Name;
+
+        public override int RowFloats => inner.RowFloats;
+
+        public override void Initialise(Span<float> row) => inner.Initialise(row);
+
+        public override StepBatch CreateBatch(int capacity) => inner.CreateBatch(capacity);
+
+        public override void Step(StateSlab slab, StepBatch batch)
+        {
+            inner.Step(slab, batch);
+            AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
+        }
+    }
+}
