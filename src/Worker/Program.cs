@@ -5,6 +5,8 @@ RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores 
 {
     ConfigCommand.Create(),
     ReplayCommand.Create(),
+    NabCommand.Create(),
+    ModelCommand.Create(),
     BenchCommand.Create(),
 };
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Spectre.Console;
 
@@ -59,7 +60,11 @@ internal static class BenchCommand
 /// <param name="StateBytes">Per stream.</param>
 internal sealed record BenchLine(string Group, string Case, string Unit, double PerSecond, double? AllocatedBytes = null, int? StateBytes = null)
 {
-    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,   // read by people and programs, never by a browser
+    };
 
     public double Nanoseconds => 1e9 / PerSecond;
 }
