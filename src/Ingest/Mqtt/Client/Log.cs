@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Logging;
+
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>Life events of the client. Ids 100 to 199, never reused.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Information, "{ClientId}: connected to {Broker}, session {Session}.")]
+    public static partial void Connected(ILogger logger, string clientId, string broker, string session);
+
+    [LoggerMessage(101, LogLevel.Warning, "{ClientId}: {Broker} is gone: {Reason}. Trying again until it is back.")]
+    public static partial void Lost(ILogger logger, string clientId, string broker, string reason);
+
+    [LoggerMessage(102, LogLevel.Debug, "{ClientId}: still no connection to {Broker}: {Reason}. Next attempt in {Seconds:0.0} s.")]
+    public static partial void StillLost(ILogger logger, string clientId, string broker, string reason, double seconds);
+
+    [LoggerMessage(103, LogLevel.Error, "{ClientId}: stopped: {Reason}.")]
+    public static partial void Stopped(ILogger logger, string clientId, string reason);
+
+    [LoggerMessage(104, LogLevel.Warning, "{ClientId}: {Broker} has forgotten our session: messages of the meantime may be missing.")]
+    public static partial void SessionLost(ILogger logger, string clientId, string broker);
+
+    [LoggerMessage(105, LogLevel.Error, "{ClientId}: {Broker} refuses the subscription to '{Filter}': {Reason}.")]
+    public static partial void SubscriptionRefused(ILogger logger, string clientId, string broker, string filter, MqttReasonCode reason);
+
+    [LoggerMessage(106, LogLevel.Warning, "{ClientId}: {Broker} grants '{Filter}' QoS {Granted} instead of {Asked}: messages can be lost on the way.")]
+    public static partial void SubscriptionWeakened(ILogger logger, string clientId, string broker, string filter, int granted, int asked);
+
+    [LoggerMessage(107, LogLevel.Warning, "{ClientId}: the filters '{One}' and '{Other}' overlap: a broker may deliver a message once for each, and it would step twice.")]
+    public static partial void Overlap(ILogger logger, string clientId, string one, string other);
+
+    [LoggerMessage(108, LogLevel.Information, "{ClientId}: left {Broker}.")]
+    public static partial void Left(ILogger logger, string clientId, string broker);
+
+    [LoggerMessage(109, LogLevel.Warning, "{ClientId}: {Broker} rejects a message of ours: {Reason}. Further ones are counted, not logged.")]
+    public static partial void MessageRejected(ILogger logger, string clientId, string broker, MqttReasonCode reason);
+
+    [LoggerMessage(110, LogLevel.Warning, "{ClientId}: {Broker} has accepted and dropped us {Count} times; does another client use our client id?")]
+    public static partial void DroppedAgain(ILogger logger, string clientId, string broker, int count);
+}

@@ -1,0 +1,387 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+public enum MqttClientState
+{
+    /// <summary>No connection, or not yet accepted.</summary>
+    Connecting,
+
+    /// <summary>Accepted; the subscriptions are not acknowledged, or one was refused.</summary>
+    Connected,
+
+    /// <summary>Accepted, and every subscription stands.</summary>
+    Ready,
+
+    /// <summary>For good: stopped, or another client took our id.</summary>
+    Stopped,
+}
+
+/// <summary>
+/// A connection to a broker that comes back by itself: MQTT 5 or 3.1.1, QoS 0 and 1 both ways, persistent session. A thread of its own
+/// reads and hands each message over before it reads the next; the acknowledgement leaves when the message's ticks are done with.
+/// </summary>
+/// <remarks>
+/// Receive and publish through two clients: one that does both at QoS 1 waits for itself when its handler waits for a consumer that
+/// waits for the confirmation behind the handler's message in the same socket.
+/// </remarks>
+public sealed class MqttClient : IDisposable
+{
+    // A connection that stood for so long was sound; after shorter ones the pauses go on growing.
+    private static readonly TimeSpan Sound = TimeSpan.FromSeconds(10);
+    private const int SuspiciousConnections = 3;
+
+    private readonly MqttClientOptions _options;
+    private readonly MqttPublishHandler? _handler;
+    private readonly ILogger _logger;
+    private readonly FaultCounters? _faults;
+    private readonly OutgoingMessages _outgoing;
+    private readonly Backoff _backoff;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _handing = new();
+    private readonly Thread _thread;
+    private readonly string _broker;
+    private volatile MqttConnection? _connection;
+    private volatile bool _receivingStopped;
+    private int _state = (int)MqttClientState.Connecting;
+    private bool _lostReported;
+    private int _shortConnections;
+    private bool _everConnected;
+    private long _released;
+    private long _received;
+    private long _published;
+    private long _confirmed;
+    private long _rejected;
+    private long _dropped;
+    private long _connects;
+    private long _sessionsLost;
+
+    /// <param name="handler">Takes the messages received; null for a client that publishes only.</param>
+    /// <param name="faults">Counts what the broker sends against the protocol.</param>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    public MqttClient(MqttClientOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, FaultCounters? faults = null)
+    {
+        options.Validate();
+        (_options, _handler, _logger, _faults, Clock) = (options, handler, logger, faults, clock ?? TimeProvider.System);
+        _broker = $"{options.Host}:{options.Port}";
+        _outgoing = new OutgoingMessages(options.PublishBufferMessages, options.PublishBufferBytes);
+        _backoff = new Backoff(options.MinimumPause, options.MaximumPause, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
+        _thread = new Thread(Run) { Name = "mqtt " + options.ClientId, IsBackground = true };
+        foreach ((string one, string other) in MqttHandshake.Overlaps(options.Subscriptions))
+            Log.Overlap(logger, options.ClientId, one, other);
+    }
+
+    /// <summary>Called at each change of <see cref="State"/>, by the thread that made it.</summary>
+    public Action<MqttClientState>? StateChanged { get; init; }
+
+    public MqttClientState State => (MqttClientState)Volatile.Read(ref _state);
+
+    /// <summary>Why the last connection, or attempt, failed; null while all is well.</summary>
+    public string? LastFailure { get; private set; }
+
+    /// <summary>Messages handed over.</summary>
+    public long ReceivedCount => Interlocked.Read(ref _received);
+
+    /// <summary>Messages taken for sending.</summary>
+    public long PublishedCount => Interlocked.Read(ref _published);
+
+    /// <summary>Messages at QoS 1 that the broker has, by its word.</summary>
+    public long ConfirmedCount => Interlocked.Read(ref _confirmed);
+
+    /// <summary>Messages at QoS 1 that the broker answered with a refusal.</summary>
+    public long RejectedCount => Interlocked.Read(ref _rejected);
+
+    /// <summary>Messages given up: at QoS 0 without a connection, or larger than the broker or the buffer takes.</summary>
+    public long DroppedCount => Interlocked.Read(ref _dropped);
+
+    /// <summary>Connections made.</summary>
+    public long ConnectCount => Interlocked.Read(ref _connects);
+
+    /// <summary>Connections on which the broker no longer knew a session it should have: messages may be missing.</summary>
+    public long SessionsLostCount => Interlocked.Read(ref _sessionsLost);
+
+    /// <summary>Messages published and not yet confirmed.</summary>
+    public int UnconfirmedCount
+    {
+        get
+        {
+            lock (_outgoing)
+                return _outgoing.Count;
+        }
+    }
+
+    internal TimeProvider Clock { get; }
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Takes a message for sending; it leaves with the next <see cref="Flush"/> or sooner. Any thread; order is that of the calls.</summary>
+    /// <param name="publish">Its packet id is ours to choose.</param>
+    /// <returns>False while the buffer is full.</returns>
+    public bool TryPublish(in MqttPublish publish)
+    {
+        MqttConnection? connection = _connection;
+        int length = MqttPacketWriter.LengthOf(_options.Version, publish);
+        bool connected = State is MqttClientState.Connected or MqttClientState.Ready;
+        if (length > _options.PublishBufferBytes || (connected && length > connection?.Limits.MaximumPacketBytes) || (publish.Qos == 0 && !connected))
+        {
+            Interlocked.Increment(ref _dropped);
+            return true;
+        }
+        lock (_outgoing)
+            if (!_outgoing.TryAdd(publish, _options.Version))
+                return false;
+        Interlocked.Increment(ref _published);
+        return true;
+    }
+
+    /// <summary>Takes a message for sending and waits while the buffer is full.</summary>
+    /// <exception cref="ObjectDisposedException">The client was stopped meanwhile.</exception>
+    public void Publish(in MqttPublish publish)
+    {
+        while (true)
+        {
+            long seen = Interlocked.Read(ref _released);
+            if (TryPublish(publish))
+                return;
+            Flush();
+            lock (_outgoing)
+            {
+                while (_released == seen && !_stop.IsCancellationRequested)
+                    Monitor.Wait(_outgoing);
+            }
+            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+        }
+    }
+
+    /// <summary>Sends what was published, as far as the broker's window allows; the rest follows its confirmations.</summary>
+    public void Flush() => _connection?.SendMessages();
+
+    /// <summary>Waits until the broker has confirmed everything published.</summary>
+    /// <returns>False when the time was over first.</returns>
+    public bool Drain(TimeSpan timeout)
+    {
+        Flush();
+        long start = Clock.GetTimestamp();
+        lock (_outgoing)
+        {
+            while (_outgoing.Count > 0 && !_stop.IsCancellationRequested)
+            {
+                TimeSpan left = timeout - Clock.GetElapsedTime(start);
+                if (left <= TimeSpan.Zero)
+                    return false;
+                Monitor.Wait(_outgoing, left);
+            }
+            return _outgoing.Count == 0;
+        }
+    }
+
+    /// <summary>
+    /// Hands nothing over any more, and returns when the last message has been. The connection stays, for acknowledgements; what comes
+    /// meanwhile at QoS 1 is not acknowledged and comes again in the next session.
+    /// </summary>
+    public void StopReceiving()
+    {
+        _receivingStopped = true;
+        lock (_handing)
+        {
+        }
+    }
+
+    /// <summary>Sends the acknowledgements that are due, says goodbye and ends. The broker keeps the session.</summary>
+    public void Stop()
+    {
+        if (_stop.IsCancellationRequested)
+            return;
+        if (_connection is MqttConnection connection)
+        {
+            connection.SendAcknowledgements();
+            _stop.Cancel();
+            connection.Disconnect();
+        }
+        _stop.Cancel();
+        if (_thread.ThreadState != ThreadState.Unstarted && Thread.CurrentThread != _thread)
+            _thread.Join();
+        SetState(MqttClientState.Stopped);
+        lock (_outgoing)
+            Monitor.PulseAll(_outgoing);
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        _stop.Dispose();
+    }
+
+    /// <summary>The broker accepted us.</summary>
+    /// <returns>Whether the subscriptions are to be made: not again in a session that has them, or retained messages would come again.</returns>
+    internal bool Connected(bool sessionPresent)
+    {
+        lock (_outgoing)
+            _outgoing.Restart(sessionPresent);
+        bool first = !_everConnected;
+        bool lost = !first && !sessionPresent && !_options.CleanStart;
+        _everConnected = true;
+        LastFailure = null;
+        Interlocked.Increment(ref _connects);
+        Log.Connected(_logger, _options.ClientId, _broker, sessionPresent ? "resumed" : "new");
+        if (lost)
+        {
+            Interlocked.Increment(ref _sessionsLost);
+            Log.SessionLost(_logger, _options.ClientId, _broker);
+        }
+        SetState(MqttClientState.Connected);
+        return first || !sessionPresent;   // the first time the filters may be others than those of the session
+    }
+
+    internal void Subscribed(ReadOnlySpan<byte> codes)
+    {
+        bool all = true;
+        for (int i = 0; i < codes.Length; i++)
+        {
+            MqttSubscription subscription = _options.Subscriptions[i];
+            if (codes[i] >= 0x80)
+            {
+                all = false;
+                Log.SubscriptionRefused(_logger, _options.ClientId, _broker, subscription.Filter, (MqttReasonCode)codes[i]);
+            }
+            else if (codes[i] < subscription.Qos)
+            {
+                Log.SubscriptionWeakened(_logger, _options.ClientId, _broker, subscription.Filter, codes[i], subscription.Qos);
+            }
+        }
+        if (all)
+            Ready();
+        else
+            LastFailure = "the broker refuses a subscription";
+    }
+
+    internal void Ready() => SetState(MqttClientState.Ready);
+
+    internal void Received(in MqttPublish publish, in MqttPublishContext context)
+    {
+        lock (_handing)
+        {
+            if (_receivingStopped || _handler is null)
+                return;
+            Interlocked.Increment(ref _received);
+            _handler(publish, context);
+        }
+    }
+
+    internal void Confirmed(MqttReasonCode reason)
+    {
+        if ((byte)reason < 0x80)
+            Interlocked.Increment(ref _confirmed);
+        else if (Interlocked.Increment(ref _rejected) == 1)
+            Log.MessageRejected(_logger, _options.ClientId, _broker, reason);
+    }
+
+    /// <summary>Messages left the buffer; called under its lock.</summary>
+    internal void Released(int count)
+    {
+        if (count == 0)
+            return;
+        _released += count;
+        Monitor.PulseAll(_outgoing);
+    }
+
+    internal void Violated() => _faults?.Refuse(TickFault.ProtocolError, Encoding.UTF8.GetBytes(_broker));
+
+    private void Run()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            long start = Clock.GetTimestamp();
+            long connects = ConnectCount;
+            (string reason, bool takenOver) = ConnectAndRead();
+            if (_stop.IsCancellationRequested)
+                break;
+            Judge(connected: ConnectCount > connects, Clock.GetElapsedTime(start));
+            LastFailure = reason;
+            if (takenOver)
+            {
+                Log.Stopped(_logger, _options.ClientId, "another client connected with our client id; give each worker its own");
+                _stop.Cancel();
+                SetState(MqttClientState.Stopped);
+                lock (_outgoing)
+                    Monitor.PulseAll(_outgoing);
+                return;
+            }
+
+            SetState(MqttClientState.Connecting);
+            TimeSpan pause = _backoff.Next();
+            if (_lostReported)
+                Log.StillLost(_logger, _options.ClientId, _broker, reason, pause.TotalSeconds);
+            else
+                Log.Lost(_logger, _options.ClientId, _broker, reason);
+            _lostReported = true;
+            Pause(pause);
+        }
+        Log.Left(_logger, _options.ClientId, _broker);
+    }
+
+    /// <summary>Tells a sound connection from one that the broker accepts and drops, as it does when two clients share an id.</summary>
+    private void Judge(bool connected, TimeSpan stood)
+    {
+        if (connected && stood >= Sound)
+        {
+            _backoff.Reset();
+            (_lostReported, _shortConnections) = (false, 0);
+        }
+        else if (connected && ++_shortConnections == SuspiciousConnections)
+        {
+            Log.DroppedAgain(_logger, _options.ClientId, _broker, SuspiciousConnections);
+        }
+    }
+
+    private (string Reason, bool TakenOver) ConnectAndRead()
+    {
+        try
+        {
+            using var timeout = new CancellationTokenSource(_options.ConnectTimeout, Clock);
+            using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
+            using MqttLink link = MqttLink.Connect(_options, cancelled.Token);
+            using var connection = new MqttConnection(this, _options, link, _outgoing);
+            using CancellationTokenRegistration giveUp = cancelled.Token.Register(() =>
+            {
+                if (!connection.WasEstablished)
+                    link.Close();
+            });
+            _connection = connection;
+            try
+            {
+                return (connection.Run(), connection.TakenOver);
+            }
+            finally
+            {
+                _connection = null;
+            }
+        }
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException or CryptographicException)
+        {
+            return (e is CryptographicException ? "certificate: " + e.Message : e.InnerException?.Message ?? e.Message, false);
+        }
+    }
+
+    private void Pause(TimeSpan pause)
+    {
+        try
+        {
+            Task.Delay(pause, Clock, _stop.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping is the other way to end a pause.
+        }
+    }
+
+    private void SetState(MqttClientState state)
+    {
+        if (Interlocked.Exchange(ref _state, (int)state) != (int)state)
+            StateChanged?.Invoke(state);
+    }
+}

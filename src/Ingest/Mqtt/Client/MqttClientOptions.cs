@@ -1,0 +1,108 @@
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>A filter to receive by.</summary>
+/// <param name="Qos">0 or 1. At 0 a message that is lost on the way, or that comes while a shard is full, is lost.</param>
+public sealed record MqttSubscription(string Filter, byte Qos = 1);
+
+/// <summary>What the broker publishes for us when we vanish.</summary>
+public sealed record MqttWill(string Topic, byte[] Payload, byte Qos = 1, bool Retain = true);
+
+/// <summary>Encryption of the connection, TLS 1.2 or later.</summary>
+public sealed record MqttTlsOptions
+{
+    /// <summary>PEM file of the authorities to trust in place of the system's.</summary>
+    public string? CaFile { get; init; }
+
+    /// <summary>PEM file of our own certificate, for brokers that ask for one.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>PEM file of its private key.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>Takes any certificate: whoever sits between us and the broker can read and forge everything.</summary>
+    public bool AllowUntrusted { get; init; }
+}
+
+/// <summary>A connection to one broker.</summary>
+public sealed record MqttClientOptions
+{
+    public required string Host { get; init; }
+
+    public int Port { get; init; } = 1883;
+
+    /// <summary>With 3.1.1 the broker's own limit of messages in flight applies, 20 in mosquitto unless max_inflight_messages says else.</summary>
+    public MqttVersion Version { get; init; } = MqttVersion.V5;
+
+    /// <summary>The broker keeps our session under this name; two clients of one name throw each other out.</summary>
+    public required string ClientId { get; init; }
+
+    public string? Username { get; init; }
+
+    public string? Password { get; init; }
+
+    /// <summary>Null for a plain connection.</summary>
+    public MqttTlsOptions? Tls { get; init; }
+
+    /// <summary>Forgets what the broker kept for this client id, and has it keep nothing.</summary>
+    public bool CleanStart { get; init; }
+
+    /// <summary>How long the broker keeps our session, and queues for it, while we are away.</summary>
+    public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Without traffic for so long we ask whether the broker is there; no answer for as long again ends the connection.</summary>
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For the connection, encryption and CONNACK together.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>First pause between two attempts to connect; it doubles, with jitter, up to <see cref="MaximumPause"/>.</summary>
+    public TimeSpan MinimumPause { get; init; } = TimeSpan.FromSeconds(0.5);
+
+    public TimeSpan MaximumPause { get; init; } = TimeSpan.FromSeconds(30);
+
+    public IReadOnlyList<MqttSubscription> Subscriptions { get; init; } = [];
+
+    public MqttWill? Will { get; init; }
+
+    /// <summary>Messages received and not yet acknowledged. Fewer than a commit's worth and the broker waits for us.</summary>
+    public int ReceiveMaximum { get; init; } = ushort.MaxValue;
+
+    /// <summary>Longest packet taken; the broker is told.</summary>
+    public int MaximumPacketBytes { get; init; } = 4 << 20;
+
+    /// <summary>Messages at QoS 1 sent and not yet confirmed; the broker may allow fewer. A small window waits for every round trip.</summary>
+    public int PublishWindow { get; init; } = 8192;
+
+    /// <summary>Messages kept until they are confirmed, sent or not.</summary>
+    public int PublishBufferMessages { get; init; } = 16_384;
+
+    /// <summary>Bytes of these messages.</summary>
+    public int PublishBufferBytes { get; init; } = 8 << 20;
+
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    internal void Validate()
+    {
+        static void Require(bool holds, string rule)
+        {
+            if (!holds)
+                throw new ArgumentException(rule);
+        }
+        Require(Host.Length > 0, "Host is empty: name the broker.");
+        Require(Port is > 0 and <= ushort.MaxValue, $"Port is {Port}: 1 to 65535.");
+        Require(ClientId.Length > 0 || CleanStart, "ClientId is empty: a session that survives needs a name.");
+        Require(Password is null || Username is not null, "Password is set without Username.");
+        Require(ReceiveMaximum is > 0 and <= ushort.MaxValue, $"ReceiveMaximum is {ReceiveMaximum}: 1 to 65535.");
+        Require(PublishWindow is > 0 and <= ushort.MaxValue, $"PublishWindow is {PublishWindow}: 1 to 65535.");
+        Require(PublishBufferMessages is > 0 and < ushort.MaxValue - 1, $"PublishBufferMessages is {PublishBufferMessages}: 1 to 65533, fewer than there are packet ids.");
+        Require(PublishBufferBytes >= 1024, $"PublishBufferBytes is {PublishBufferBytes}: at least 1024.");
+        Require(MaximumPacketBytes >= 1024, $"MaximumPacketBytes is {MaximumPacketBytes}: at least 1024.");
+        Require(KeepAlive >= TimeSpan.FromSeconds(1) && KeepAlive.TotalSeconds <= ushort.MaxValue, $"KeepAlive is {KeepAlive}: 1 s to 18 h.");
+        Require(MinimumPause > TimeSpan.Zero && MaximumPause >= MinimumPause, "MinimumPause must be positive and not above MaximumPause.");
+        foreach (MqttSubscription subscription in Subscriptions)
+        {
+            Require(MqttTopic.IsFilter(System.Text.Encoding.UTF8.GetBytes(subscription.Filter)),
+                $"Subscription '{subscription.Filter}' is no topic filter: + stands alone in its level, # alone in the last.");
+            Require(subscription.Qos <= 1, $"Subscription '{subscription.Filter}' asks for QoS {subscription.Qos}: 0 or 1.");
+        }
+    }
+}

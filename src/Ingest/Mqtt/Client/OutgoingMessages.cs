@@ -1,0 +1,158 @@
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>
+/// What was published and is not yet confirmed, encoded and in order. Messages enter at the tail, are sent in order as far as the window
+/// allows, and leave at the head when they are confirmed; after a reconnection everything from the head on is sent again, with DUP and
+/// the same packet ids [MQTT-4.4.0-1]. A message at QoS 0 is done with when it is sent.
+/// </summary>
+/// <remarks>
+/// <code>
+///   entries   head (oldest unconfirmed) ... written ... sent (next to send) ... tail
+///   bytes     a ring of encoded packets; one that does not fit before the end begins again at 0
+/// </code>
+/// Ids count up from 1 over messages at QoS 1, of which the ring holds fewer than there are ids: none is ever in use twice. Not
+/// synchronised: the owner holds its lock.
+/// </remarks>
+internal sealed class OutgoingMessages(int messages, int bytes)
+{
+    private readonly Entry[] _entries = new Entry[messages];
+    private readonly byte[] _bytes = new byte[bytes];
+    private long _head;
+    private long _sent;
+    private long _written;
+    private long _tail;
+    private int _writeAt;
+    private ushort _lastId;
+
+    /// <summary>Messages kept.</summary>
+    public int Count => (int)(_tail - _head);
+
+    /// <summary>Messages not yet sent on this connection.</summary>
+    public int UnsentCount => (int)(_tail - _sent);
+
+    /// <summary>Messages at QoS 1 sent on this connection and not confirmed.</summary>
+    public int InFlight { get; private set; }
+
+    /// <summary>Encodes a message and keeps it.</summary>
+    /// <returns>False where there is no room.</returns>
+    public bool TryAdd(in MqttPublish publish, MqttVersion version)
+    {
+        int length = MqttPacketWriter.LengthOf(version, publish);
+        int at = FindRoom(length);
+        if (at < 0 || Count == _entries.Length)
+            return false;
+
+        ushort id = publish.Qos == 0 ? default : NextId();
+        var encoded = new MqttPublish
+        {
+            Topic = publish.Topic,
+            Payload = publish.Payload,
+            Properties = publish.Properties,
+            Qos = publish.Qos,
+            Retain = publish.Retain,
+            PacketId = id,
+        };
+        if (!MqttPacketWriter.TryWrite(_bytes.AsSpan(at, length), version, encoded, out _))
+            throw new InvalidOperationException("The packet is longer than its computed length.");
+        At(_tail++) = new Entry { Start = at, Length = length, PacketId = id };
+        _writeAt = at + length;
+        return true;
+    }
+
+    /// <summary>Marks the next messages that lie back to back as sent and returns them, as far as the window allows.</summary>
+    /// <param name="longest">At most about so many bytes; one message is always returned if the window allows it.</param>
+    public ReadOnlySpan<byte> TakeUnsent(int window, int longest)
+    {
+        int start = -1, length = 0;
+        while (_sent < _tail)
+        {
+            ref Entry entry = ref At(_sent);
+            if (entry.Confirmed)   // before the connection broke, out of order
+            {
+                if (length > 0)
+                    break;
+                _sent++;
+                continue;
+            }
+            bool counts = entry.PacketId != 0;
+            if ((counts && InFlight >= window) || (length > 0 && (entry.Start != start + length || length + entry.Length > longest)))
+                break;
+            start = length == 0 ? entry.Start : start;
+            length += entry.Length;
+            InFlight += counts ? 1 : 0;
+            _sent++;
+        }
+        return length == 0 ? default : _bytes.AsSpan(start, length);
+    }
+
+    /// <summary>What was taken has been written to the socket: until then its bytes stay, whatever is confirmed meanwhile.</summary>
+    public void Written() => _written = _sent;
+
+    /// <summary>Lets go of what is done with at the head.</summary>
+    /// <returns>How many were confirmed or, at QoS 0, sent.</returns>
+    public int Release()
+    {
+        long head = _head;
+        while (_head < _written && (At(_head).Confirmed || At(_head).PacketId == 0))
+            _head++;
+        return (int)(_head - head);
+    }
+
+    /// <summary>The broker has the message.</summary>
+    /// <returns>False for an id that is not in flight.</returns>
+    public bool TryConfirm(ushort packetId)
+    {
+        // Confirmations come in the order of sending, so this finds its message at once.
+        for (long message = _head; message < _sent; message++)
+        {
+            ref Entry entry = ref At(message);
+            if (entry.PacketId != packetId || entry.Confirmed)
+                continue;
+            entry.Confirmed = true;
+            InFlight--;
+            return true;
+        }
+        return false;
+    }
+
+    /// <summary>A new connection: everything unconfirmed is to be sent again, in order.</summary>
+    /// <param name="sessionPresent">Whether the broker may know some of it already, which DUP tells it.</param>
+    public void Restart(bool sessionPresent)
+    {
+        for (long message = _head; message < _sent; message++)
+        {
+            ref Entry entry = ref At(message);
+            if (entry.PacketId != 0)
+                _bytes[entry.Start] = (byte)(_bytes[entry.Start] & ~MqttPublish.DupFlag | (sessionPresent ? MqttPublish.DupFlag : 0));
+        }
+        (_sent, _written) = (_head, _head);
+        InFlight = 0;
+    }
+
+    private ushort NextId()
+    {
+        _lastId = _lastId == MqttHandshake.SubscribeId - 1 ? (ushort)1 : (ushort)(_lastId + 1);
+        return _lastId;
+    }
+
+    /// <returns>Where so many bytes fit back to back, or -1.</returns>
+    private int FindRoom(int length)
+    {
+        if (Count == 0)
+            return length <= _bytes.Length ? 0 : -1;
+        int oldest = At(_head).Start;
+        if (_writeAt > oldest)
+            return length <= _bytes.Length - _writeAt ? _writeAt : length <= oldest ? 0 : -1;
+        return length <= oldest - _writeAt ? _writeAt : -1;
+    }
+
+    private ref Entry At(long message) => ref _entries[message % _entries.Length];
+
+    private struct Entry
+    {
+        public int Start;
+        public int Length;
+        public ushort PacketId;
+        public bool Confirmed;
+    }
+}

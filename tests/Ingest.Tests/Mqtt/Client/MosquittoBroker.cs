@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace StreamRnn.Ingest.Tests.Mqtt.Client;
+
+/// <summary>A real mosquitto on a free port, with its files in a folder of its own; it can be stopped and started and keeps its sessions.</summary>
+public sealed class MosquittoBroker : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-mosquitto-").FullName;
+    private Process? _process;
+
+    public MosquittoBroker()
+    {
+        Port = FreePort();
+        Start();
+    }
+
+    public int Port { get; }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public void Start()
+    {
+        string configuration = Path.Combine(_folder, "mosquitto.conf");
+        File.WriteAllText(configuration, $"""
+            listener {Port} 127.0.0.1
+            allow_anonymous true
+            user {Environment.UserName}
+            persistence true
+            persistence_location {_folder}/
+            max_queued_messages 0
+            log_type none
+            """);
+        string executable = new[] { "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto" }.FirstOrDefault(File.Exists) ?? "mosquitto";
+        _process = Process.Start(new ProcessStartInfo(executable, ["-c", configuration]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        Wait.Until(() =>
+        {
+            Assert.False(_process.HasExited, "mosquitto ended at once; is it installed?");
+            try
+            {
+                using var probe = new TcpClient("127.0.0.1", Port);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        }, "mosquitto listens");
+    }
+
+    /// <summary>Ends it the polite way, on which it saves its sessions.</summary>
+    public void Stop()
+    {
+        if (_process is null)
+            return;
+        using (Process terminate = Process.Start("kill", ["-TERM", _process.Id.ToString()]))
+            terminate.WaitForExit();
+        if (!_process.WaitForExit(5000))
+            _process.Kill();
+        _process.Dispose();
+        _process = null;
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
+
+/// <summary>Waiting for what another thread or process does.</summary>
+internal static class Wait
+{
+    public static void Until(Func<bool> condition, string what, int seconds = 20)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(seconds), $"not within {seconds} s: {what}");
+            Thread.Sleep(1);
+        }
+    }
+}
