@@ -83,7 +83,9 @@ public sealed class DetectorForecaster : Forecaster
 
     private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);
 
-    private Span<float> HeadsOf(Span<float> row) => row.Slice(_headsStart, _heads.Floats);
+    internal AdaptiveHeads Heads => _heads;
+
+    internal Span<float> HeadsOf(Span<float> row) => row.Slice(_headsStart, _heads.Floats);
 
     private static int WholeLines(int floats) => (floats + CacheLine - 1) / CacheLine * CacheLine;
 
