@@ -33,6 +33,9 @@ public sealed class NabCorpus
 
     public int WindowCount => Recordings.Sum(r => r.Windows.Length);
 
+    /// <summary>A corpus, or a part of one, of recordings at hand.</summary>
+    public static NabCorpus Of(IReadOnlyList<NabRecording> recordings) => new(recordings);
+
     /// <param name="path">The directory, or the <c>.tar.br</c> file.</param>
     /// <exception cref="InvalidDataException">Something is missing or unreadable; says what and where.</exception>
     public static NabCorpus Load(string path)
