@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Running;
+using StreamRnn.Benchmarks.Cells;
 using StreamRnn.Benchmarks.Mqtt;
 
 namespace StreamRnn.Benchmarks;
@@ -14,6 +15,9 @@ internal static class BenchmarkProgram
                 return MqttFuzz.Run(Option(args, "--cases", 1_000_000), Option(args, "--seed", 1));
             case "broker-load":
                 return BrokerLoad.Run(Option(args, "--messages", 400_000));
+            case "cells":
+                CellMeasurement.PrintAll(Console.Out);
+                return 0;
             case "broker-serve":
                 return BrokerLoad.Serve();
             default:
