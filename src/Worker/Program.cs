@@ -3,7 +3,9 @@ using StreamRnn.Worker.Commands;
 
 RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
 {
+    RunCommand.Create(),
     ConfigCommand.Create(),
+    HealthCommand.Create(),
     ReplayCommand.Create(),
     NabCommand.Create(),
     ModelCommand.Create(),

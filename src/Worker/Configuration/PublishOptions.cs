@@ -28,7 +28,7 @@ public sealed record PublishOptions : IValidatableObject
     /// <summary>PREFIX/status, retained: online, or offline by last will.</summary>
     public bool Status { get; init; } = true;
 
-    /// <summary>PREFIX/fault: refused input with its reason, at most one message per reason and second.</summary>
+    /// <summary>PREFIX/fault: refused input with its reason, one message when a reason begins to occur.</summary>
     public bool Faults { get; init; } = true;
 
     /// <summary>Forecasts that may wait for the broker. More rides out longer outages; each takes some 150 bytes.</summary>

@@ -105,7 +105,7 @@ public sealed record ModelOptions : IValidatableObject
 public sealed record LimitsOptions
 {
     /// <summary>Streams in all; ticks of a further one are refused as <c>stream_limit</c>. Memory is this times the state of one.</summary>
-    [Range(1, 10_000_000)]
+    [Range(1, 1 << 22)]
     public int Streams { get; init; } = 10_000;
 
     /// <summary>Longest payload; a longer one is refused as <c>payload_too_large</c> without being read.</summary>

@@ -29,8 +29,6 @@ public sealed class WorkerMetrics : IDisposable
 
     private readonly Meter _meter;
     private readonly bool _ownsMeter;
-    private readonly Counter<long> _received;
-    private readonly Counter<long> _refused;
     private readonly Counter<long> _stepped;
     private readonly Counter<long> _published;
     private readonly Counter<long> _dropped;
@@ -53,10 +51,6 @@ public sealed class WorkerMetrics : IDisposable
     private WorkerMetrics(Meter meter)
     {
         _meter = meter;
-        _received = meter.CreateCounter<long>("streamrnn.ticks.received", "{tick}",
-            "Ticks taken in: decoded, checked and handed to a shard.");
-        _refused = meter.CreateCounter<long>("streamrnn.ticks.refused", "{tick}",
-            "Ticks that were refused, by reason; a packet without one readable tick counts as one.");
         _stepped = meter.CreateCounter<long>("streamrnn.ticks.stepped", "{tick}", "Ticks stepped, by shard.");
         _published = meter.CreateCounter<long>("streamrnn.forecasts.published", "{forecast}", "Forecasts handed over, by sink.");
         _dropped = meter.CreateCounter<long>("streamrnn.forecasts.dropped", "{forecast}", "Forecasts given up, by sink and reason.");
@@ -77,12 +71,6 @@ public sealed class WorkerMetrics : IDisposable
 
     /// <summary>A stopwatch stamp for the methods below, or 0 where nobody listens.</summary>
     public long Stamp() => MeasuresTime ? Stopwatch.GetTimestamp() : 0;
-
-    /// <summary>Ticks were decoded, checked and handed to a shard.</summary>
-    public void TicksReceived(int count) => _received.Add(count);
-
-    /// <summary>Input was refused.</summary>
-    public void TicksRefused(TickFault reason, int count = 1) => _refused.Add(count, Reasons[(int)reason]);
 
     /// <summary>A shard took ticks off its queue.</summary>
     /// <param name="oldestReceivedAt">Stamp of the first of them; 0 where none was taken.</param>
@@ -122,6 +110,17 @@ public sealed class WorkerMetrics : IDisposable
 
     /// <summary>A link to a broker was made or made again.</summary>
     public void Connected(string link) => _connects.Add(1, Tag("link", link));
+
+    /// <summary>Shows what the intake has counted itself.</summary>
+    /// <param name="received">Ticks decoded, checked and handed to a shard.</param>
+    /// <param name="refused">Ticks refused for a reason; a packet without one readable tick counts as one.</param>
+    public void ObserveIntake(Func<long> received, Func<TickFault, long> refused)
+    {
+        _meter.CreateObservableCounter("streamrnn.ticks.received", received, "{tick}", "Ticks taken in: decoded, checked and handed to a shard.");
+        _meter.CreateObservableCounter("streamrnn.ticks.refused",
+            () => Enum.GetValues<TickFault>().Skip(1).Select(fault => new Measurement<long>(refused(fault), Reasons[(int)fault])),
+            "{tick}", "Ticks that were refused, by reason; a packet without one readable tick counts as one.");
+    }
 
     /// <summary>Shows how many streams there are.</summary>
     public void ObserveStreams(Func<int> count) =>

@@ -74,7 +74,7 @@ public class WorkerConfigurationTests
     [InlineData("Broker:RetainedMessages", "-1", "1000001")]
     [InlineData("Publish:Qos", "-1", "2")]
     [InlineData("Publish:Capacity", "255", "16777217")]
-    [InlineData("Limits:Streams", "0", "10000001")]
+    [InlineData("Limits:Streams", "0", "4194305")]
     [InlineData("Limits:PayloadBytes", "63", "16777217")]
     [InlineData("Limits:QueueCapacity", "255", "1048577")]
     [InlineData("Limits:FarFuture", null, "3651d")]

@@ -12,6 +12,7 @@ public class WorkerMetricsTests
     {
         using Recorder recorder = new();
         using WorkerMetrics metrics = new();
+        metrics.ObserveIntake(() => 0, _ => 0);
         metrics.ObserveStreams(() => 0);
         metrics.ObserveState(() => 0);
         metrics.ObserveQueues([() => 0]);
@@ -43,10 +44,10 @@ public class WorkerMetricsTests
         using Recorder recorder = new();
         using WorkerMetrics metrics = new();
 
-        foreach (TickFault fault in Enum.GetValues<TickFault>())
-            metrics.TicksRefused(fault);
+        metrics.ObserveIntake(() => 0, fault => (long)fault);
+        recorder.Collect();
 
-        object?[] reasons = [.. recorder.Measurements.Select(measurement => measurement.Tags["reason"])];
+        object?[] reasons = [.. recorder.Measurements.Where(measurement => measurement.Tags.Count > 0).Select(measurement => measurement.Tags["reason"])];
         Assert.Contains("malformed_json", reasons);
         Assert.Contains("queue_full", reasons);
         Assert.Equal(reasons.Length, reasons.Distinct().Count());
@@ -97,8 +98,6 @@ public class WorkerMetricsTests
     private static void CountOnce(WorkerMetrics metrics)
     {
         long stamp = metrics.Stamp();
-        metrics.TicksReceived(3);
-        metrics.TicksRefused(TickFault.QueueFull);
         metrics.TicksTaken(1, stamp);
         metrics.StepCompleted(1, 3, stamp);
         metrics.ForecastsPublished("mqtt", 3);

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Microsoft.Extensions.Hosting;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Hosting;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary><c>run</c>: the service. Configured by file, environment and arguments; drains on SIGTERM and Ctrl-C.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        Command run = new("run", "Take ticks from a broker, or be one, and publish forecasts and anomalies until told to stop.");
+        RunArguments arguments = new(run);
+        Option<TimeSpan?> duration = Duration.Option("--duration", "Stop by itself after this long.");
+        run.Add(duration);
+        run.SetAction(async (parsed, _) =>
+        {
+            StreamRnnOptions options = arguments.Load(parsed);
+            using IHost host = RunHost.Build(options, ModelCatalog.Load(options), arguments.Read(parsed), parsed.GetValue(duration));
+            await host.RunAsync(CancellationToken.None);
+            return CommandLine.Success;
+        });
+        return run;
+    }
+}

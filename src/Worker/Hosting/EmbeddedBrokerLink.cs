@@ -1,0 +1,82 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Worker.Commands;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>The broker inside the worker: devices publish to it and readers subscribe to its forecasts. It waits for no socket.</summary>
+internal sealed class EmbeddedBrokerLink : IBrokerLink
+{
+    private readonly MqttBroker _broker;
+    private readonly TickTraces _traces;
+    private readonly NoticeCodec _notices;
+    private readonly bool _withStatus;
+
+    public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, TickTraces traces, ILoggerFactory loggers)
+    {
+        BrokerOptions broker = options.Broker;
+        _traces = traces;
+        _notices = new NoticeCodec(options.Publish.Prefix);
+        _withStatus = options.Publish.Status;
+        _broker = new MqttBroker(
+            new MqttBrokerOptions
+            {
+                ListenAddress = broker.Address,
+                Port = broker.Port,
+                UserName = broker.Username,
+                Password = PasswordFile.Read(broker.PasswordFile),
+                AllowAnonymous = broker.AllowAnonymous,
+                MaximumConnections = broker.Clients,
+                MaximumRetainedMessages = broker.RetainedMessages,
+
+                // Room for topic and properties: a payload that is too large is the intake's to refuse and count, not a broken connection.
+                MaximumPacketBytes = 2 * options.Limits.PayloadBytes + (64 << 10),
+            },
+            handler,
+            loggers.CreateLogger<MqttBroker>());
+    }
+
+    public string Name => "broker";
+
+    public bool IsReady => EndPoint is not null;
+
+    /// <summary>Where it listens, with the port that was free where 0 was asked for; null before the start.</summary>
+    public IPEndPoint? EndPoint => _broker.EndPoint;
+
+    public void Start()
+    {
+        try
+        {
+            _broker.Start();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new CommandFailedException(e.Message);
+        }
+        Say(NoticeCodec.Online);
+    }
+
+    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
+        OutputMessage.Send(_broker.Publish, topic, payload, delivery, trace, _traces);
+
+    public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload) => _broker.Publish(topic, payload);
+
+    public void Flush()
+    {
+    }
+
+    public void Complete() => Say(NoticeCodec.Offline);
+
+    public void Dispose() => _broker.Dispose();
+
+    private void Say(ReadOnlySpan<byte> status)
+    {
+        if (_withStatus)
+            _broker.Publish(_notices.StatusTopic, status, qos: 1, retain: true);
+    }
+}

@@ -1,0 +1,29 @@
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>
+/// Stands before the shards' queues, which must not end while a reading thread is adding to them. Closing it waits until the last one
+/// is through.
+/// </summary>
+internal sealed class IntakeGate
+{
+    private int _inside;
+    private volatile bool _closed;
+
+    public bool TryEnter()
+    {
+        Interlocked.Increment(ref _inside);
+        if (!_closed)
+            return true;
+        Exit();
+        return false;
+    }
+
+    public void Exit() => Interlocked.Decrement(ref _inside);
+
+    /// <summary>Nobody enters any more; returns when nobody is inside.</summary>
+    public void Close()
+    {
+        _closed = true;
+        SpinWait.SpinUntil(() => Volatile.Read(ref _inside) == 0);
+    }
+}

@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Commands;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>
+/// The walk of a tick, put together: link, intake, shards, publisher, and the same link out again. Stopping is draining: first nothing
+/// more is taken in, then what was taken in is stepped, published and acknowledged, then the link says goodbye.
+/// </summary>
+internal sealed class StreamWorker : IDisposable
+{
+    private readonly IntakeGate _gate = new();
+    private readonly TickTraces _traces;
+    private readonly NoticeCodec _notices;
+    private readonly TimeProvider _clock;
+    private readonly byte[][] _filters;
+    private readonly bool _isBroker;
+    private bool _stopped;
+
+    /// <param name="more">Sinks beside the link: a view on a terminal.</param>
+    public StreamWorker(StreamRnnOptions options, ModelCatalog models, WorkerMetrics metrics, TickTraces traces, ILoggerFactory loggers,
+        TimeProvider clock, Func<StreamDirectory, IReadOnlyList<IForecastSink>>? more = null)
+    {
+        (_traces, _clock) = (traces, clock);
+        _isBroker = options.Broker.Enabled;
+        _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Filter))];
+        _notices = new NoticeCodec(options.Publish.Prefix);
+
+        Streams = new StreamDirectory(options.Limits.Streams);
+        ModelMap map = models.Map(Streams);
+        Link = options.Broker.Enabled
+            ? new EmbeddedBrokerLink(options, Take, traces, loggers)
+            : throw new CommandFailedException("this build cannot connect to a broker; let devices connect to it with --embedded-broker PORT");
+        MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
+            options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
+            options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
+        Engine = new StreamEngine(map,
+            new EngineCapacity(options.EffectiveShards, options.Limits.QueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
+            metrics, [sink, .. more?.Invoke(Streams) ?? []]);
+
+        Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
+        Intake = new PacketIntake(Streams, new TickRouter(Engine.Queues), Faults, clock, new IntakeOptions
+        {
+            MaximumPayloadBytes = options.Limits.PayloadBytes,
+            OwnPrefix = options.Publish.Prefix,
+            MaximumAhead = options.Limits.FarFuture,
+            TimeZone = options.Zone,
+        });
+
+        metrics.ObserveIntake(() => Intake.AcceptedTickCount, Faults.Of);
+        metrics.ObserveStreams(() => Streams.Count);
+        metrics.ObserveConnection(Link.Name, () => Link.IsReady);
+    }
+
+    public StreamDirectory Streams { get; }
+
+    public StreamEngine Engine { get; }
+
+    public PacketIntake Intake { get; }
+
+    public FaultCounters Faults { get; }
+
+    public IBrokerLink Link { get; }
+
+    /// <summary>Whether ticks can arrive and would be stepped.</summary>
+    public bool IsReady => Link.IsReady && !_stopped;
+
+    public void Start()
+    {
+        Engine.Start();
+        Link.Start();
+    }
+
+    /// <summary>Takes nothing more in and returns when everything taken in has been published and acknowledged.</summary>
+    public void Stop()
+    {
+        if (_stopped)
+            return;
+        _stopped = true;
+        _gate.Close();
+        Engine.Drain();
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Link.Dispose();
+    }
+
+    /// <summary>A message as it arrives, on the thread that read it.</summary>
+    private void Take(in MqttPublish publish, in MqttPublishContext context)
+    {
+        if (_isBroker && !IsWanted(publish.Topic))
+        {
+            if (publish.Qos > 0)
+                context.Ledger.TryOpen(publish.PacketId, publish.Qos, tickCount: 0);
+            return;
+        }
+
+        // Not taken in and not acknowledged: its sender has it and will send it to whoever comes next.
+        if (!_gate.TryEnter())
+            return;
+        try
+        {
+            int trace = 0;
+            using Activity? span = _traces.Enabled && publish.Properties.TryGetUser("traceparent"u8, out ReadOnlySpan<byte> traceparent)
+                ? _traces.Receive(traceparent, publish.Topic, out trace)
+                : null;
+            Packet packet = Packet.From(publish, context, trace);
+
+            // To a broker RETAIN is a wish, and the value is as new as any other; from one it marks an old value.
+            Intake.Accept(_isBroker ? packet with { Retained = false } : packet);
+        }
+        finally
+        {
+            _gate.Exit();
+        }
+    }
+
+    private bool IsWanted(ReadOnlySpan<byte> topic)
+    {
+        foreach (byte[] filter in _filters)
+        {
+            if (MqttTopic.Matches(filter, topic))
+                return true;
+        }
+        return false;
+    }
+
+    private void Report(TickFault fault, ReadOnlySpan<byte> topic, long total) =>
+        Link.Notify(_notices.FaultTopic, NoticeCodec.Fault(_clock.GetUtcNow(), fault, Encoding.UTF8.GetString(topic), total));
+}

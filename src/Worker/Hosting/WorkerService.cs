@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>Ties the worker's life to the host's: it starts, drains on SIGTERM or Ctrl-C, and stops by itself after a duration.</summary>
+/// <param name="duration">Null for as long as the host runs.</param>
+internal sealed class WorkerService(
+    StreamWorker worker, TimeSpan? duration, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<StreamWorker> logger) : IHostedService
+{
+    private ITimer? _timer;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        worker.Start();
+        if (duration is TimeSpan length)
+            _timer = clock.CreateTimer(_ => lifetime.StopApplication(), null, length, Timeout.InfiniteTimeSpan);
+        Log.Started(logger, worker.Link.Name, worker.Engine.Queues.Count, worker.Engine.Models.Models[^1].Name);
+        return Task.CompletedTask;
+    }
+
+    // Threads drain here, so the wait takes one too; the host's shutdown timeout is the hard stop.
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_timer is not null)
+            await _timer.DisposeAsync();
+        await Task.Run(worker.Dispose, cancellationToken);
+        Log.Drained(logger, worker.Intake.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total);
+    }
+}

@@ -1,0 +1,13 @@
+using Microsoft.Extensions.Logging;
+
+namespace StreamRnn.Worker.Telemetry;
+
+/// <summary>Life events of the worker. Ids 400 to 499, never reused.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(400, LogLevel.Information, "Started: link {Link}, {Shards} shards, model {Model}.")]
+    public static partial void Started(ILogger logger, string link, int shards, string model);
+
+    [LoggerMessage(401, LogLevel.Information, "Drained: {Accepted} ticks accepted, {Stepped} stepped, {Published} forecasts published, {Refused} refused.")]
+    public static partial void Drained(ILogger logger, long accepted, long stepped, long published, long refused);
+}

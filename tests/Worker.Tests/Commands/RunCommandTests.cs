@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace StreamRnn.Worker.Tests.Commands;
+
+public class RunCommandTests
+{
+    [Fact]
+    public async Task It_drains_and_succeeds_when_it_is_told_to_stop()
+    {
+        Process worker = Executable.Start(["run", "--embedded-broker", "0"]);
+        string? line;
+        do
+            line = await worker.StandardError.ReadLineAsync();
+        while (line?.Contains("Started") == false);
+
+        using (Process kill = Process.Start("kill", ["-TERM", $"{worker.Id}"]))
+            await kill.WaitForExitAsync();
+        (int exitCode, string output, string error) = await Executable.FinishAsync(worker);
+
+        Assert.Equal(0, exitCode);
+        Assert.Empty(output);
+        Assert.Contains("Drained: 0 ticks accepted, 0 stepped, 0 forecasts published, 0 refused", error);
+    }
+
+    [Fact]
+    public async Task It_stops_by_itself_after_a_duration_and_answers_probes_until_then()
+    {
+        int port = FreePort();
+        Process worker = Executable.Start(["run", "--embedded-broker", "0", "--probes", $"{port}", "--duration", "20s"]);
+        string? line;
+        do
+            line = await worker.StandardError.ReadLineAsync();
+        while (line?.Contains("Started") == false);
+
+        (int healthy, string answer, _) = await Executable.RunAsync("health", "--port", $"{port}");
+        worker.Kill();
+        Assert.Equal((0, "ready"), (healthy, answer.Trim()));
+
+        (int exitCode, _, _) = await Executable.RunAsync("run", "--embedded-broker", "0", "--duration", "100ms");
+        Assert.Equal(0, exitCode);
+
+        (int gone, _, string error) = await Executable.RunAsync("health", "--port", $"{port}");
+        Assert.Equal(1, gone);
+        Assert.Contains("no worker answers", error);
+    }
+
+    [Fact]
+    public async Task A_port_that_is_taken_is_a_failure_of_one_line_with_the_remedy()
+    {
+        using TcpListener taken = new(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+
+        (int exitCode, _, string error) = await Executable.RunAsync("run", "--embedded-broker", $"{port}");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("0 takes any free one", Assert.Single(error.Trim().Split('\n')));
+
+        (exitCode, _, error) = await Executable.RunAsync("run", "--embedded-broker", "0", "--probes", $"{port}");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("choose another Probes:Port", Assert.Single(error.Trim().Split('\n')));
+    }
+
+    private static int FreePort()
+    {
+        using TcpListener probe = new(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+}
