@@ -1,10 +1,14 @@
 namespace StreamRnn.Ingest.Mqtt;
 
 /// <summary>
-/// Takes one message on the thread that read it; the spans are the reader's buffer and end with the call. It may block: then nobody
-/// reads that socket, and the peer waits. At QoS 1 and 2 it opens the packet in the ledger exactly once, with 0 ticks when it
-/// refuses the message; the acknowledgement leaves when the ticks are done with.
+/// Takes one message on the thread that read it. It may block: then nobody reads that socket, and the peer waits. At QoS 1 and 2 it
+/// opens the packet in the ledger exactly once, with 0 ticks when it refuses the message, and the connection has made sure that there is
+/// room; the acknowledgement leaves when the ticks are done with.
 /// </summary>
+/// <param name="publish">
+/// Views into the reader's buffer, valid for the call. The topic is never empty: an alias has been resolved. From the embedded broker
+/// RETAIN is never set: there it asks for the message to be kept, and says nothing about its age.
+/// </param>
 public delegate void MqttPublishHandler(in MqttPublish publish, in MqttPublishContext context);
 
 /// <summary>Where a message came from.</summary>

@@ -6,14 +6,11 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// </summary>
 internal sealed class BrokerProtocol
 {
-    /// <summary>A longer topic cannot have an alias: the table is kept as long as the connection.</summary>
-    private const int MaximumAliasedBytes = 1024;
-
     private readonly MqttBroker _broker;
     private readonly BrokerConnection _connection;
     private readonly PacketLedger _ledger;
     private readonly object _taking = new();
-    private readonly byte[]?[] _aliases;
+    private readonly TopicAliases _aliases;
     private BrokerSession? _session;
     private bool _keepWill = true;
     private long? _expiryMilliseconds;
@@ -22,7 +19,7 @@ internal sealed class BrokerProtocol
     {
         _broker = broker;
         _connection = connection;
-        _aliases = new byte[]?[broker.Options.TopicAliasMaximum];
+        _aliases = new TopicAliases(broker.Options.TopicAliasMaximum);
         _ledger = new PacketLedger(broker.Options.ReceiveMaximum, () =>
         {
             if (!connection.IsReader)
@@ -163,13 +160,12 @@ internal sealed class BrokerProtocol
         MqttFault fault = MqttPublish.TryParse(packet, Version, out MqttPublish publish);
         if (fault != MqttFault.None)
             return BrokerVerdict.Malformed(fault);
-        if (Version == MqttVersion.V5)
-        {
-            if (publish.Qos == 2)
-                return BrokerVerdict.ProtocolError("QoS 2, though Maximum QoS is 1", MqttReasonCode.QosNotSupported);
-            if (!publish.Properties.IsEmpty && !TryResolve(ref publish, out BrokerVerdict verdict))
-                return verdict;
-        }
+        if (publish.Qos == 2 && Version == MqttVersion.V5)
+            return BrokerVerdict.ProtocolError("QoS 2, though Maximum QoS is 1", MqttReasonCode.QosNotSupported);
+        if (publish.Properties.NumberOr(MqttPropertyId.SubscriptionIdentifier, 0) != 0)
+            return BrokerVerdict.ProtocolError("a subscription identifier from a client");
+        if (!_aliases.TryResolve(ref publish))
+            return BrokerVerdict.ProtocolError("a topic alias not defined, or out of bounds", MqttReasonCode.TopicAliasInvalid);
 
         if (publish.Qos > 0 && !HasRoom())
             return BrokerVerdict.ProtocolError("more in flight than Receive Maximum", MqttReasonCode.ReceiveMaximumExceeded);
@@ -192,47 +188,18 @@ internal sealed class BrokerProtocol
         return BrokerVerdict.GoOn;
     }
 
-    /// <summary>Puts the topic in place of its alias, MQTT 5.0 section 3.3.2.3.4.</summary>
-    private bool TryResolve(ref MqttPublish publish, out BrokerVerdict verdict)
-    {
-        verdict = default;
-        if (publish.Properties.NumberOr(MqttPropertyId.SubscriptionIdentifier, 0) != 0)
-        {
-            verdict = BrokerVerdict.ProtocolError("a subscription identifier from a client");
-            return false;
-        }
-
-        int alias = publish.TopicAlias;
-        if (alias == 0)
-            return true;
-        if (alias <= _aliases.Length && publish.Topic.Length <= MaximumAliasedBytes)
-        {
-            ref byte[]? topic = ref _aliases[alias - 1];
-            if (!publish.Topic.IsEmpty && !publish.Topic.SequenceEqual(topic))
-                topic = publish.Topic.ToArray();
-            if (topic is not null)
-            {
-                publish = publish with { Topic = topic };
-                return true;
-            }
-        }
-        verdict = BrokerVerdict.ProtocolError($"topic alias {alias} is not defined or out of bounds", MqttReasonCode.TopicAliasInvalid);
-        return false;
-    }
-
     /// <summary>An MQTT 5 client knows the limit; one of 3.1.1 does not and waits for room unread.</summary>
     private bool HasRoom()
     {
-        int capacity = _broker.Options.ReceiveMaximum;
-        if (_ledger.OpenCount < capacity)
+        if (!_ledger.IsFull)
             return true;
         _connection.FlushReplies();
         lock (_taking)
         {
-            while (_ledger.OpenCount == capacity && Version == MqttVersion.V311 && !_connection.IsAborted)
+            while (_ledger.IsFull && Version == MqttVersion.V311 && !_connection.IsAborted)
                 Monitor.Wait(_taking);
         }
-        return _ledger.OpenCount < capacity || _connection.IsAborted;
+        return !_ledger.IsFull || _connection.IsAborted;
     }
 
     private BrokerVerdict HandleAcknowledgement(in MqttPacket packet, BrokerSession session)

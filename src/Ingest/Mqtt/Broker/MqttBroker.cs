@@ -152,13 +152,13 @@ public sealed class MqttBroker : IDisposable
 
     internal void Ended(BrokerConnection connection, string clientId, BrokerVerdict verdict)
     {
-        lock (_connections)
-            _connections.Remove(connection);
         Counters.ConnectionClosed(verdict.Reason);
         if (!verdict.IsFault)
             Log.ClientLeft(Logger, clientId, verdict.Reason);
         else
             LogRefusal(clientId, connection.Remote, verdict.Reason, verdict.Detail);
+        lock (_connections)
+            _connections.Remove(connection);
     }
 
     private void Accept()

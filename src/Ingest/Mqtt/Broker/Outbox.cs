@@ -76,27 +76,33 @@ internal sealed class Outbox(int maximumBytes)
         }
     }
 
-    /// <summary>Sends what is there, as far as the socket takes it without blocking.</summary>
-    /// <returns>False when something is left.</returns>
+    /// <summary>
+    /// Sends what is there, as far as the socket takes it without blocking. What is added meanwhile is left for the next time, so that one
+    /// busy connection does not keep its sender from the others.
+    /// </summary>
+    /// <returns>False when the socket did not take it all.</returns>
     /// <exception cref="SocketException">The connection is gone.</exception>
     public bool Flush(Socket socket)
     {
         lock (_sending)
-        {
-            while (true)
-            {
-                if (_sentCount == _leavingCount && !Swap())
-                    return true;
-                if (!socket.Poll(0, SelectMode.SelectWrite))
-                    return false;
-                int sent = socket.Send(_leaving.AsSpan(_sentCount, Math.Min(_leavingCount - _sentCount, MaximumSend)));
-                _sentCount += sent;
-                SentBytes += sent;
-                Interlocked.Add(ref _waitingBytes, -sent);
-            }
-        }
+            return TrySendLeaving(socket) && (!Swap() || TrySendLeaving(socket));
     }
 
+    private bool TrySendLeaving(Socket socket)
+    {
+        while (_sentCount < _leavingCount)
+        {
+            if (!socket.Poll(0, SelectMode.SelectWrite))
+                return false;
+            int sent = socket.Send(_leaving.AsSpan(_sentCount, Math.Min(_leavingCount - _sentCount, MaximumSend)));
+            _sentCount += sent;
+            SentBytes += sent;
+            Interlocked.Add(ref _waitingBytes, -sent);
+        }
+        return true;
+    }
+
+    /// <returns>Whether there is anything to send.</returns>
     private bool Swap()
     {
         if (_leaving.Length > KeptBuffer)

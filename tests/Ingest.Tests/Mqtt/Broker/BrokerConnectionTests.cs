@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 
@@ -33,6 +34,31 @@ public class BrokerConnectionTests
         client.SendHex("36 00");
         Assert.Equal(MqttReasonCode.MalformedPacket, client.Expect(MqttPacketType.Disconnect).DisconnectReason());
         client.ExpectEnd();
+    }
+
+    [Fact]
+    public void An_episode_of_garbage_is_one_log_line()
+    {
+        var log = new CapturedLog();
+        using var broker = new TestBroker(log: log);
+        for (int i = 1; i <= 20; i++)
+        {
+            using WireClient client = broker.Open(MqttVersion.V311);
+            client.SendHex("FFFF");
+            client.ExpectEnd();
+            broker.UntilClosed(MqttBrokerClose.Malformed, i);
+        }
+        broker.Time.Advance(TimeSpan.FromSeconds(11));
+        using WireClient later = broker.Open(MqttVersion.V311);
+        later.SendHex("FFFF");
+        later.ExpectEnd();
+        TestBroker.Until(() => broker.Broker.ConnectionCount == 0, "the connection gone");
+        broker.Broker.Dispose();
+
+        string[] warnings = log.At(LogLevel.Warning);
+        Assert.Equal(2, warnings.Length);
+        Assert.Contains("Malformed", warnings[0]);
+        Assert.Contains("19 more", warnings[1]);
     }
 
     [Fact]

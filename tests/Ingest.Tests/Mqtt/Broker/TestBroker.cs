@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 
@@ -15,9 +16,9 @@ internal sealed class TestBroker : IDisposable
     private readonly BlockingCollection<TakenMessage> _taken = [];
 
     /// <param name="holdAcknowledgements">Packets stay open until the test completes them.</param>
-    public TestBroker(MqttBrokerOptions? options = null, bool holdAcknowledgements = false)
+    public TestBroker(MqttBrokerOptions? options = null, bool holdAcknowledgements = false, ILogger? log = null)
     {
-        Broker = new MqttBroker((options ?? new MqttBrokerOptions()) with { Port = 0 }, take, time: Time);
+        Broker = new MqttBroker((options ?? new MqttBrokerOptions()) with { Port = 0 }, take, log, Time);
         Broker.Start();
 
         void take(in MqttPublish publish, in MqttPublishContext context)
@@ -96,4 +97,20 @@ internal sealed class ManualTime : TimeProvider
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
+}
+
+/// <summary>Log lines, kept.</summary>
+internal sealed class CapturedLog : ILogger
+{
+    private readonly ConcurrentQueue<(LogLevel Level, string Line)> _lines = new();
+
+    public string[] At(LogLevel level) => [.. _lines.Where(line => line.Level == level).Select(line => line.Line)];
+
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        _lines.Enqueue((logLevel, formatter(state, exception)));
 }
