@@ -9,6 +9,7 @@ RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores 
     ReplayCommand.Create(),
     NabCommand.Create(),
     ModelCommand.Create(),
+    PublishCommand.Create(),
     BenchCommand.Create(),
 };
 

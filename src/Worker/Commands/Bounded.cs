@@ -1,0 +1,23 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>An option whose value has to be in a range, checked while the command line is read.</summary>
+internal static class Bounded
+{
+    /// <param name="rule">What holds of a good value, as in <c>1 to 65535</c>; told where it does not.</param>
+    public static Option<T> Option<T>(string name, string description, T byDefault, Func<T, bool> holds, string rule) where T : IParsable<T> =>
+        new(name)
+        {
+            Description = description,
+            DefaultValueFactory = _ => byDefault,
+            CustomParser = result =>
+            {
+                if (T.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out T? value) && holds(value))
+                    return value;
+                result.AddError($"{name} is '{result.Tokens[0].Value}'; it takes {rule}.");
+                return byDefault;
+            },
+        };
+}
