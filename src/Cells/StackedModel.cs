@@ -31,13 +31,14 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
     public override StepScratch CreateScratch(int maxRows)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxRows);
-        return new Scratch(maxRows, _layers.Max(layer => layer.RowFloats), _layers[0].FramesFloats);
+        return new Scratch(this, maxRows, _layers.Max(layer => layer.RowFloats), _layers[0].FramesFloats);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Step(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch)
     {
-        var work = (Scratch)scratch;
+        if (scratch is not Scratch work || work.Model != this)
+            throw new ArgumentException("The scratch was created by another model.", nameof(scratch));
         CheckLengths(x, slab, rows, y, work.MaxRows);
         nint* inputs = work.Inputs, states = work.States;
         for (int b = 0; b < rows.Length; b++)
@@ -66,7 +67,10 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
                 _head.Step((float*)states[b], y.Slice(b * outputs, outputs));
         }
 
+        // The kernels hold addresses only; their owners live at least as long.
         GC.KeepAlive(slab);
+        GC.KeepAlive(work);
+        GC.KeepAlive(this);
     }
 
     /// <summary>The h of a layer is the input of the next.</summary>
@@ -89,9 +93,11 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
             Sse.Prefetch0(row + line);
     }
 
-    private sealed class Scratch(int maxRows, int rowFloats, int framesFloats) : StepScratch
+    private sealed class Scratch(SequenceModel model, int maxRows, int rowFloats, int framesFloats) : StepScratch
     {
         private readonly PinnedFloats _addresses = new(checked(2 * maxRows * sizeof(nint) / sizeof(float)));
+
+        public SequenceModel Model { get; } = model;
 
         public int MaxRows { get; } = maxRows;
 

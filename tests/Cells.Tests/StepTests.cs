@@ -79,7 +79,7 @@ public class StepTests
     }
 
     [Fact]
-    public void Lengths_that_do_not_fit_are_refused()
+    public void What_does_not_fit_the_model_is_refused()
     {
         var cell = new CellCase(CellKind.Gru, 2, 32, 1, 1);
         SequenceModel model = cell.Model();
@@ -90,6 +90,7 @@ public class StepTests
         Assert.Throws<ArgumentException>("y", () => model.Step([1f, 2f], slab, [0], [], scratch));
         Assert.Throws<ArgumentException>("rows", () => model.Step(new float[4], slab, [0, 0], new float[2], scratch));
         Assert.Throws<ArgumentException>("slab", () => model.Step([1f, 2f], new StateSlab(16), [0], new float[1], scratch));
+        Assert.Throws<ArgumentException>("scratch", () => model.Step([1f, 2f], slab, [0], new float[1], cell.Model().CreateScratch(1)));
         Assert.Throws<ArgumentException>("parameters", () => SequenceModel.Create(cell.Shape, new float[3]));
     }
 }
