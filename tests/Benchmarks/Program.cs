@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using StreamRnn.Benchmarks.Cells;
+using StreamRnn.Benchmarks.Ingest;
 using StreamRnn.Benchmarks.Mqtt;
 
 namespace StreamRnn.Benchmarks;
@@ -20,6 +21,10 @@ internal static class BenchmarkProgram
                 return 0;
             case "broker-serve":
                 return BrokerLoad.Serve();
+            case "fuzz-payloads":
+                return PayloadFuzz.Run(Option(args, "--cases", 1_000_000), Option(args, "--seed", 1));
+            case "client-drain":
+                return ClientDrain.Run(Option(args, "--messages", 200_000));
             default:
                 BenchmarkSwitcher.FromAssembly(typeof(BenchmarkProgram).Assembly).Run(args);
                 return 0;

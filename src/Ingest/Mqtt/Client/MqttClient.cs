@@ -150,7 +150,7 @@ public sealed class MqttClient : IDisposable
             Flush();
             lock (_outgoing)
             {
-                while (_released == seen && !_stop.IsCancellationRequested)
+                while ((_released == seen || !_outgoing.IsRoomy) && !_stop.IsCancellationRequested)
                     Monitor.Wait(_outgoing);
             }
             ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
@@ -286,7 +286,8 @@ public sealed class MqttClient : IDisposable
         if (count == 0)
             return;
         _released += count;
-        Monitor.PulseAll(_outgoing);
+        if (_outgoing.IsRoomy)
+            Monitor.PulseAll(_outgoing);
     }
 
     internal void Violated() => _faults?.Refuse(TickFault.ProtocolError, Encoding.UTF8.GetBytes(_broker));

@@ -29,6 +29,7 @@ internal sealed class MqttConnection : IDisposable
     private bool _somethingDue;
     private bool _closed;
     private bool _established;
+    private bool _windowOpened;
     private volatile bool _reading;
     private long _lastReadAt;
     private long _lastSentAt;
@@ -46,6 +47,8 @@ internal sealed class MqttConnection : IDisposable
     }
 
     public MqttServerLimits Limits { get; private set; } = MqttServerLimits.From(default);
+
+    private int Window => Math.Min(_options.PublishWindow, Limits.ReceiveMaximum);
 
     /// <summary>Whether the broker accepted us.</summary>
     public bool WasEstablished => _established;
@@ -78,7 +81,7 @@ internal sealed class MqttConnection : IDisposable
             {
                 ReadOnlySpan<byte> piece;
                 lock (_outgoing)
-                    piece = _outgoing.TakeUnsent(Math.Min(_options.PublishWindow, Limits.ReceiveMaximum), LongestSend);
+                    piece = _outgoing.TakeUnsent(Window, LongestSend);
                 if (piece.IsEmpty || !TryWrite(piece))
                     return;
                 lock (_outgoing)
@@ -161,6 +164,11 @@ internal sealed class MqttConnection : IDisposable
                 at += packet.Length;
             }
 
+            if (_windowOpened)
+            {
+                _windowOpened = false;
+                SignalDue();
+            }
             filled -= at;
             _buffer.AsSpan(at, filled).CopyTo(_buffer);
             if (filled == _buffer.Length)
@@ -250,17 +258,14 @@ internal sealed class MqttConnection : IDisposable
         MqttFault fault = MqttAcknowledgement.TryParse(packet, _options.Version, out MqttAcknowledgement acknowledgement);
         if (fault != MqttFault.None)
             return Violation(fault);
-        bool more;
         lock (_outgoing)
         {
             if (!_outgoing.TryConfirm(acknowledgement.PacketId))
                 return null;   // of a message that an earlier connection had confirmed already
             _client.Confirmed(acknowledgement.ReasonCode);
             _client.Released(_outgoing.Release());
-            more = _outgoing.UnsentCount > 0;
+            _windowOpened |= _outgoing.UnsentCount > 0 && _outgoing.InFlight <= Window * 3 / 4;   // a quarter at a time, not message by message
         }
-        if (more)
-            SignalDue();
         return null;
     }
 

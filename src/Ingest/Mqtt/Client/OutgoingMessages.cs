@@ -22,10 +22,14 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     private long _written;
     private long _tail;
     private int _writeAt;
+    private int _bytesKept;
     private ushort _lastId;
 
     /// <summary>Messages kept.</summary>
     public int Count => (int)(_tail - _head);
+
+    /// <summary>Whether a quarter is free. Who waited for room comes back then, not for each message: that would be a system call each.</summary>
+    public bool IsRoomy => Count <= _entries.Length * 3L / 4 && _bytesKept <= _bytes.Length * 3L / 4;
 
     /// <summary>Messages not yet sent on this connection.</summary>
     public int UnsentCount => (int)(_tail - _sent);
@@ -56,6 +60,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
             throw new InvalidOperationException("The packet is longer than its computed length.");
         At(_tail++) = new Entry { Start = at, Length = length, PacketId = id };
         _writeAt = at + length;
+        _bytesKept += length;
         return true;
     }
 
@@ -94,7 +99,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     {
         long head = _head;
         while (_head < _written && (At(_head).Confirmed || At(_head).PacketId == 0))
-            _head++;
+            _bytesKept -= At(_head++).Length;
         return (int)(_head - head);
     }
 
