@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Globalization;
 
 namespace StreamRnn.Worker.Publish;
 
@@ -15,15 +14,14 @@ public static class Utf8Text
     /// <summary>Days from 0000-03-01 to 1970-01-01 in the proleptic Gregorian calendar.</summary>
     private const int EpochDay = 719_468;
 
-    /// <returns>Bytes written. The value must be finite.</returns>
+    /// <returns>Bytes written. The value must be finite. The same text as the platform's.</returns>
     public static int Write(double value, Span<byte> to)
     {
-        // Counters, set points and codes are whole numbers; beyond 1e15 the shortest form has an exponent. The sign of -0 has no integer.
+        // Counters, set points and codes are whole numbers. The sign of -0 has no integer.
         long whole = (long)value;
         if (whole == value && Math.Abs(value) < 1e15 && (whole != 0 || !double.IsNegative(value)))
             return Write(whole, to);
-        value.TryFormat(to, out int written, default, CultureInfo.InvariantCulture);
-        return written;
+        return value == 0 ? WriteMinusZero(to) : ShortestDecimal.Write(value < 0, ShortestDecimal.Of(value), precision: 17, to);
     }
 
     /// <inheritdoc cref="Write(double, Span{byte})"/>
@@ -32,8 +30,7 @@ public static class Utf8Text
         int whole = (int)value;
         if (whole == value && Math.Abs(value) < 1e6f && (whole != 0 || !float.IsNegative(value)))
             return Write((long)whole, to);
-        value.TryFormat(to, out int written, default, CultureInfo.InvariantCulture);
-        return written;
+        return value == 0 ? WriteMinusZero(to) : ShortestDecimal.Write(value < 0, ShortestDecimal.Of(value), precision: 9, to);
     }
 
     public static int Write(long value, Span<byte> to)
@@ -91,6 +88,12 @@ public static class Utf8Text
         int marchMonth = ((5 * dayOfYear) + 2) / 153;
         int month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
         return ((era * 400) + yearOfEra + (month <= 2 ? 1 : 0), month, dayOfYear - (((153 * marchMonth) + 2) / 5) + 1);
+    }
+
+    private static int WriteMinusZero(Span<byte> to)
+    {
+        "-0"u8.CopyTo(to);
+        return 2;
     }
 
     private static void WriteTwo(int value, Span<byte> to)
