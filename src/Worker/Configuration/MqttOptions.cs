@@ -27,6 +27,11 @@ public sealed record MqttOptions : IValidatableObject
     /// <summary>File that holds the password and nothing else; a final line break is not part of it.</summary>
     public string? PasswordFile { get; init; }
 
+    /// <summary>V5, or V311 for older brokers, whose own limit of messages in flight then applies: mosquitto's is 20.</summary>
+    public MqttVersion Version { get; init; } = MqttVersion.V5;
+
+    public TlsOptions Tls { get; init; } = new();
+
     /// <summary>A connection that is silent for one and a half of these is given up by the broker.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "18:00:00")]
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
@@ -61,6 +66,35 @@ public sealed record MqttOptions : IValidatableObject
                 }
             }
         }
+    }
+}
+
+/// <summary>Encryption of the connection to the broker; its port is then mostly 8883.</summary>
+public sealed record TlsOptions : IValidatableObject
+{
+    public bool Enabled { get; init; }
+
+    /// <summary>PEM file of the authorities to trust in place of the system's.</summary>
+    public string? CaFile { get; init; }
+
+    /// <summary>PEM file of the worker's own certificate, for brokers that ask for one.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>PEM file of its private key.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>Takes any certificate: whoever sits between worker and broker can read and forge everything.</summary>
+    public bool AllowUntrusted { get; init; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach ((string name, string? file) in new[] { (nameof(CaFile), CaFile), (nameof(CertificateFile), CertificateFile), (nameof(KeyFile), KeyFile) })
+        {
+            if (file is not null && !File.Exists(file))
+                yield return new($"{Path.GetFullPath(file)} does not exist", [name]);
+        }
+        if ((CertificateFile is null) != (KeyFile is null))
+            yield return new("CertificateFile and KeyFile belong together; set both or neither");
     }
 }
 

@@ -3,7 +3,6 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
@@ -36,9 +35,10 @@ internal sealed class StreamWorker : IDisposable
 
         Streams = new StreamDirectory(options.Limits.Streams);
         ModelMap map = models.Map(Streams);
+        Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
             ? new EmbeddedBrokerLink(options, Take, traces, loggers)
-            : throw new CommandFailedException("this build cannot connect to a broker; let devices connect to it with --embedded-broker PORT");
+            : new MqttClientLink(options, Take, Faults, traces, metrics, loggers, clock);
         MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
@@ -46,7 +46,6 @@ internal sealed class StreamWorker : IDisposable
             new EngineCapacity(options.EffectiveShards, options.Limits.QueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
             metrics, [sink, .. more?.Invoke(Streams) ?? []]);
 
-        Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Intake = new PacketIntake(Streams, new TickRouter(Engine.Queues), Faults, clock, new IntakeOptions
         {
             MaximumPayloadBytes = options.Limits.PayloadBytes,
