@@ -51,7 +51,8 @@ internal abstract class AdaptiveHeads
 
     protected int RingStart { get; }
 
-    protected int CovarianceStart { get; }
+    /// <summary>Where P starts; the rest is P.</summary>
+    public int CovarianceStart { get; }
 
     /// <summary>The heads for this machine's lanes.</summary>
     public static AdaptiveHeads Create(int featureCount) => LaneWidth.Floats switch

