@@ -8,10 +8,16 @@ namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 public sealed class MosquittoBroker : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-mosquitto-").FullName;
+    private readonly string _extra;
     private Process? _process;
 
-    public MosquittoBroker()
+    public MosquittoBroker() : this("")
     {
+    }
+
+    internal MosquittoBroker(string extra)
+    {
+        _extra = extra;
         Port = FreePort();
         Start();
     }
@@ -36,6 +42,7 @@ public sealed class MosquittoBroker : IDisposable
             persistence_location {_folder}/
             max_queued_messages 0
             log_type none
+            {_extra}
             """);
         string executable = new[] { "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto" }.FirstOrDefault(File.Exists) ?? "mosquitto";
         _process = Process.Start(new ProcessStartInfo(executable, ["-c", configuration]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
