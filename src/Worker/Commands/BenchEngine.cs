@@ -49,7 +49,7 @@ internal static class BenchEngine
         engine.Start();
 
         BenchSource source = new(streams, engine.Queues[0]);
-        source.FeedFor(seconds, minimum: 20L * streams);   // every stream settled, every method compiled
+        source.FeedFor(Math.Max(1, seconds), minimum: 20L * streams);   // every stream settled, every method compiled in its last form
         double[] rounds = new double[Rounds];
         double bytes = 0;
         for (int round = 0; round < Rounds; round++)
