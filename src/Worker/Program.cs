@@ -4,6 +4,7 @@ using StreamRnn.Worker.Commands;
 RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
 {
     RunCommand.Create(),
+    DemoCommand.Create(),
     ConfigCommand.Create(),
     HealthCommand.Create(),
     ReplayCommand.Create(),
