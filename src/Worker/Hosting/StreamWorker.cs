@@ -22,6 +22,7 @@ internal sealed class StreamWorker : IDisposable
     private readonly TimeProvider _clock;
     private readonly byte[][] _filters;
     private readonly bool _isBroker;
+    private bool _started;
     private bool _stopped;
 
     /// <param name="more">Sinks beside the link: a view on a terminal.</param>
@@ -74,6 +75,7 @@ internal sealed class StreamWorker : IDisposable
 
     public void Start()
     {
+        _started = true;
         Engine.Start();
         Link.Start();
     }
@@ -85,7 +87,8 @@ internal sealed class StreamWorker : IDisposable
             return;
         _stopped = true;
         _gate.Close();
-        Engine.Drain();
+        if (_started)
+            Engine.Drain();
     }
 
     public void Dispose()
