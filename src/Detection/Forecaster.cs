@@ -72,7 +72,7 @@ public struct Verdict
     /// <summary>The score crossed the alarm line.</summary>
     public bool Alarm;
 
-    /// <summary>The gate rests after an alarm.</summary>
+    /// <summary>The gate rests: the stream is new, or an alarm was raised a short while ago.</summary>
     public bool Muted;
 
     /// <summary>What the surprise is made of.</summary>

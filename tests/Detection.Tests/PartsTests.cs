@@ -113,6 +113,20 @@ public class AlarmGateTests
     }
 
     [Fact]
+    public void A_new_stream_raises_no_alarm()
+    {
+        var gate = new AlarmGate();
+        for (int row = 0; row < 64; row++)
+        {
+            Assert.Equal(0, gate.Score(100, row, row, out bool alarm, out bool muted));
+            Assert.True(muted && !alarm);
+        }
+
+        Assert.True(gate.Score(100, 64, 64, out bool first, out _) > 0.5f);
+        Assert.True(first);
+    }
+
+    [Fact]
     public void Just_below_the_line_is_no_alarm_and_stays_below_one_half()
     {
         var gate = new AlarmGate();
