@@ -74,6 +74,15 @@ public sealed class MosquittoBroker : IDisposable
         _process = null;
     }
 
+    /// <summary>Ends it as a crash would: what it has not saved is gone.</summary>
+    public void Kill()
+    {
+        _process!.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        _process = null;
+    }
+
     public void Dispose()
     {
         Stop();

@@ -1,0 +1,95 @@
+using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest.Tests.Mqtt.Client;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Hosting;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Tests.EndToEnd;
+
+/// <summary>The whole worker in the test's process, where its counters and its log can be looked at.</summary>
+internal sealed class WorkerInProcess : IDisposable
+{
+    private static readonly ModelCatalog Models = ModelCatalog.Load(new StreamRnnOptions());
+
+    private readonly WorkerMetrics _metrics = new();
+    private readonly TickTraces _traces = new();
+
+    public WorkerInProcess(StreamRnnOptions options)
+    {
+        Worker = new StreamWorker(options, Models, _metrics, _traces, Log, TimeProvider.System);
+        Worker.Start();
+    }
+
+    public StreamWorker Worker { get; }
+
+    public LogLines Log { get; } = new();
+
+    /// <summary>Where devices connect to an embedded broker.</summary>
+    public int Port => ((EmbeddedBrokerLink)Worker.Link).EndPoint!.Port;
+
+    /// <summary>Devices connect straight to it.</summary>
+    public static WorkerInProcess Embedded(Func<StreamRnnOptions, StreamRnnOptions>? change = null) =>
+        new((change ?? (options => options))(new StreamRnnOptions { Broker = new BrokerOptions { Enabled = true, Port = 0 } }));
+
+    /// <summary>It takes its ticks from a broker elsewhere.</summary>
+    public static WorkerInProcess Connected(int port, string filter, Func<StreamRnnOptions, StreamRnnOptions>? change = null)
+    {
+        WorkerInProcess worker = Connecting(port, filter, change);
+        Wait.Until(() => worker.Worker.IsReady, "the worker is ready");
+        return worker;
+    }
+
+    /// <summary>The same, while the broker is not there yet or not sound.</summary>
+    public static WorkerInProcess Connecting(int port, string filter, Func<StreamRnnOptions, StreamRnnOptions>? change = null) =>
+        new((change ?? (options => options))(new StreamRnnOptions
+        {
+            Mqtt = new MqttOptions
+            {
+                Host = "127.0.0.1",
+                Port = port,
+                ClientId = $"worker-{Guid.NewGuid():n}",
+                Subscriptions = [new SubscriptionOptions { Filter = filter }],
+            },
+        }));
+
+    public void Dispose()
+    {
+        Worker.Dispose();
+        _metrics.Dispose();
+        _traces.Dispose();
+    }
+}
+
+/// <summary>Keeps every line that is logged.</summary>
+internal sealed class LogLines : ILoggerFactory, ILogger
+{
+    private readonly List<(LogLevel Level, string Text)> _lines = [];
+
+    public string[] AtLeast(LogLevel level)
+    {
+        lock (_lines)
+            return [.. _lines.Where(line => line.Level >= level).Select(line => line.Text)];
+    }
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (!IsEnabled(logLevel))
+            return;
+        lock (_lines)
+            _lines.Add((logLevel, formatter(state, exception)));
+    }
+
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public void AddProvider(ILoggerProvider provider)
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}
