@@ -17,11 +17,12 @@ internal struct Detector
 
     private long _rows, _time;
     private double _forecast, _lower, _upper;
-    private float _z, _forecastZ;
+    private float _z, _headZ, _stayZ, _forecastZ;
     private Normaliser _normaliser;
     private RecordRule _record;
     private AlarmGate _gate;
     private Interval _interval;
+    private ChangeHead _change;
     private EvidenceChannels _channels;
 
     /// <summary>Rows seen before the one being stepped.</summary>
@@ -30,8 +31,10 @@ internal struct Detector
     /// <summary>The time at which the next value is due, if it comes as far behind this one as this one behind the last.</summary>
     public long ExpectedTime { get; private set; }
 
+    public void Initialise() => _change.Initialise();
+
     /// <summary>Takes in a value.</summary>
-    /// <returns>z, its difference to the z before, and the error of the forecast made for it, 0 without one.</returns>
+    /// <returns>z, its difference to the z before, and the error of the head's forecast for it, 0 without one.</returns>
     public (float Z, float Difference, float Error) Observe(long time, double value)
     {
         if (_rows == 0)
@@ -41,7 +44,7 @@ internal struct Detector
 
         float before = _z;
         _z = _normaliser.Normalise(Normaliser.Clamp(value), _rows);
-        return _rows == 0 ? (_z, 0, 0) : (_z, _z - before, _z - _forecastZ);
+        return _rows == 0 ? (_z, 0, 0) : (_z, _z - before, _z - _headZ);
     }
 
     /// <summary>Says how unusual the value just taken in was.</summary>
@@ -53,7 +56,10 @@ internal struct Detector
         (verdict.Lower, verdict.Upper) = _rows > IntervalWarmUp ? (_lower, _upper) : (double.NaN, double.NaN);
 
         if (_rows > 0)
-            _interval.Learn(error, _rows - 1);
+        {
+            _interval.Learn(_z - _forecastZ, _rows - 1);
+            _change.Learn(_z - _stayZ, _rows - 1);
+        }
         _channels.Score(_z, error, farError, Calendar.Slot(_time), age, ref verdict.Evidence);
         verdict.Evidence.Record = 6 * _record.Score(Normaliser.Clamp(value), _rows);
 
@@ -64,12 +70,20 @@ internal struct Detector
     }
 
     /// <summary>Remembers the forecast of the next value and ends the row.</summary>
-    public void Expect(float forecastZ, ref Verdict verdict)
+    /// <param name="value">The one just taken in.</param>
+    /// <param name="headZ">What the head says the next z will be.</param>
+    /// <param name="isTrained">Whether that head was trained for it: then its word is published as it is.</param>
+    public void Expect(double value, float headZ, bool isTrained, ref Verdict verdict)
     {
-        _forecastZ = forecastZ;
-        _forecast = _normaliser.Denormalise(forecastZ);
-        _lower = _normaliser.Denormalise(forecastZ + _interval.Low);
-        _upper = _normaliser.Denormalise(forecastZ + _interval.High);
+        _headZ = headZ;
+        _stayZ = _normaliser.ToZ(Normaliser.Clamp(value));
+        _forecastZ = isTrained ? headZ : _stayZ + _change.Expect(headZ - _stayZ);
+
+        // z is a float: measured from the last value, a stream that stays is forecast to its last digit.
+        double offset = isTrained ? 0 : value - _normaliser.Denormalise(_stayZ);
+        _forecast = Normaliser.Finite(_normaliser.Denormalise(_forecastZ) + offset);
+        _lower = Normaliser.Finite(_normaliser.Denormalise(_forecastZ + _interval.Low) + offset);
+        _upper = Normaliser.Finite(_normaliser.Denormalise(_forecastZ + _interval.High) + offset);
         verdict.Next = _forecast;
         _rows++;
     }

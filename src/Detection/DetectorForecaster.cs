@@ -42,6 +42,7 @@ public sealed class DetectorForecaster : Forecaster
     public override void Initialise(Span<float> row)
     {
         row.Clear();
+        DetectorOf(row).Initialise();
         _heads.Initialise(HeadsOf(row));
     }
 
@@ -102,7 +103,7 @@ public sealed class DetectorForecaster : Forecaster
 
         _heads.File(heads, detector.Rows, batch.HeadScratch);
         float forecast = HasOwnHead ? batch.Outputs(i, 1)[0] : _heads.Forecast(heads, detector.Rows, batch.HeadScratch);
-        detector.Expect(forecast, ref batch.Verdicts[i]);
+        detector.Expect(batch.Values[i], forecast, HasOwnHead, ref batch.Verdicts[i]);
     }
 
     private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);

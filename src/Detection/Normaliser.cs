@@ -53,7 +53,18 @@ internal struct Normaliser
         return (float)z;
     }
 
+    /// <summary>The z of a value by what has been learned so far.</summary>
+    /// <param name="value">Clamped.</param>
+    public readonly float ToZ(double value)
+    {
+        double deviation = value - _mean;
+        double scale = _scale == 0 ? Math.Abs(deviation) : _scale;
+        return scale <= 1e-12 * Math.Abs(_mean) ? 0 : (float)Elementary.Asinh(Clamp(deviation / scale));
+    }
+
     /// <summary>From z back to a value; finite for every z.</summary>
-    public readonly double Denormalise(double z) =>
-        Math.Min(Math.Max(_mean + _scale * Elementary.Sinh(z), -double.MaxValue), double.MaxValue);
+    public readonly double Denormalise(double z) => Finite(_mean + _scale * Elementary.Sinh(z));
+
+    /// <summary>The nearest finite value.</summary>
+    public static double Finite(double value) => Math.Min(Math.Max(value, -double.MaxValue), double.MaxValue);
 }
