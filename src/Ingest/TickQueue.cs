@@ -116,8 +116,8 @@ public sealed class TickQueue
             _ring.AsSpan(0, taken - first).CopyTo(into[first..]);
             _head = (_head + taken) % _ring.Length;
             _count -= taken;
-            if (_waitingProducers > 0)
-                Monitor.PulseAll(_lock);
+            if (_waitingProducers > 0 && (_count == 0 || Room >= _ring.Length / 2))
+                Monitor.PulseAll(_lock);   // not for every little room: two threads that wake each other cost more than the steps
             return taken;
         }
     }

@@ -16,7 +16,6 @@ internal sealed class MicroBatch
     private readonly ModelMap _map;
     private readonly int _shardCount;
     private readonly ModelRows[] _models;
-    private readonly Tick[] _ticks = new Tick[Capacity];
     private readonly int[] _model = new int[Capacity];
     private readonly int[] _entry = new int[Capacity];
     private Place[] _places;
@@ -84,24 +83,11 @@ internal sealed class MicroBatch
     }
 
     /// <summary>Adds the forecasts to a block with room for them, in order of arrival.</summary>
-    public void CopyTo(ForecastBlock block)
+    /// <param name="ticks">From the first that was taken.</param>
+    public void CopyTo(ForecastBlock block, ReadOnlySpan<Tick> ticks)
     {
         for (int i = 0; i < _count; i++)
-        {
-            ref readonly Tick tick = ref _ticks[i];
-            block.Add(new Forecast
-            {
-                Stream = tick.Stream,
-                Model = _model[i],
-                Time = tick.Time,
-                Value = tick.Value,
-                Verdict = _models[_model[i]].Batch.Verdicts[_entry[i]],
-                ReceivedAt = tick.ReceivedAt,
-                Trace = tick.Trace,
-                Ledger = tick.Ledger,
-                Packet = tick.Packet,
-            });
-        }
+            block.Add(in ticks[i], _model[i], in _models[_model[i]].Batch.Verdicts[_entry[i]]);
     }
 
     private bool TryAdd(ref readonly Tick tick)
@@ -122,7 +108,7 @@ internal sealed class MicroBatch
         batch.Rows[entry] = place.Row;
         batch.Times[entry] = tick.Time;
         batch.Values[entry] = tick.Value;
-        (_ticks[_count], _model[_count], _entry[_count]) = (tick, place.Model, entry);
+        (_model[_count], _entry[_count]) = (place.Model, entry);
         return true;
     }
 

@@ -58,9 +58,10 @@ internal sealed class Shard
 
                 if (_block.Room < _batch.Count)
                     Release();
-                _batch.CopyTo(_block);
+                _batch.CopyTo(_block, waiting);
             }
-            Release();
+            if (Ticks.Count == 0)
+                Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
         _forecasts.Complete();
     }

@@ -4,31 +4,31 @@ using StreamRnn.Ingest;
 namespace StreamRnn.Worker.Publish;
 
 /// <summary>What the engine says of one tick, and what leaves with it: the acknowledgement its packet is owed.</summary>
-public readonly record struct Forecast
+public struct Forecast
 {
     /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
-    public required int Stream { get; init; }
+    public required int Stream;
 
     /// <summary>Index of the model in the <see cref="Engine.ModelMap"/>.</summary>
-    public required int Model { get; init; }
+    public required int Model;
 
     /// <summary>Event time, nanoseconds since 1970 UTC.</summary>
-    public required long Time { get; init; }
+    public required long Time;
 
     /// <summary>The observed value.</summary>
-    public required double Value { get; init; }
+    public required double Value;
 
-    public required Verdict Verdict { get; init; }
+    public required Verdict Verdict;
 
     /// <summary>Stopwatch stamp of the arrival of its packet; 0 where nobody measures.</summary>
-    public long ReceivedAt { get; init; }
+    public long ReceivedAt;
 
     /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>
-    public int Trace { get; init; }
+    public int Trace;
 
     /// <summary>Who is owed an acknowledgement; null where nobody is.</summary>
-    public PacketLedger? Ledger { get; init; }
+    public PacketLedger? Ledger;
 
     /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
-    public long Packet { get; init; }
+    public long Packet;
 }

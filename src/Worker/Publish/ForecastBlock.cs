@@ -1,3 +1,4 @@
+using StreamRnn.Detection;
 using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Publish;
@@ -14,7 +15,20 @@ public sealed class ForecastBlock(int capacity)
 
     public ReadOnlySpan<Forecast> Forecasts => _forecasts.AsSpan(0, Count);
 
-    public void Add(in Forecast forecast) => _forecasts[Count++] = forecast;
+    /// <summary>Adds what was said of a tick, written where it stays: a forecast is too large to be copied on the way.</summary>
+    public void Add(in Tick tick, int model, in Verdict verdict)
+    {
+        ref Forecast forecast = ref _forecasts[Count++];
+        forecast.Stream = tick.Stream;
+        forecast.Model = model;
+        forecast.Time = tick.Time;
+        forecast.Value = tick.Value;
+        forecast.Verdict = verdict;
+        forecast.ReceivedAt = tick.ReceivedAt;
+        forecast.Trace = tick.Trace;
+        forecast.Ledger = tick.Ledger;
+        forecast.Packet = tick.Packet;
+    }
 
     public void Clear() => Count = 0;
 

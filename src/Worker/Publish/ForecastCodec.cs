@@ -67,7 +67,7 @@ public sealed class ForecastCodec
 
     private int WriteForecast(in Forecast forecast)
     {
-        Verdict verdict = forecast.Verdict;
+        ref readonly Verdict verdict = ref forecast.Verdict;
         Span<byte> to = _payload;
         int at = Append("{\"n\":"u8, to, 0);
         at += Utf8Text.Write(verdict.N, to[at..]);
@@ -93,7 +93,7 @@ public sealed class ForecastCodec
     /// <summary>Which channel weighed most, and all of them in nats.</summary>
     private static int WriteEvidence(in Forecast forecast, Span<byte> to)
     {
-        Evidence evidence = forecast.Verdict.Evidence;
+        ref readonly Evidence evidence = ref forecast.Verdict.Evidence;
         ReadOnlySpan<float> nats = [evidence.Level, evidence.Drift, evidence.Shock, evidence.Season, evidence.Quiet, evidence.Record];
         int strongest = 0;
         for (int i = 1; i < nats.Length; i++)

@@ -16,7 +16,7 @@ public enum WhenFull
 public sealed class ForecastQueue
 {
     /// <summary>Forecasts of one block: a few micro-batches, small enough to stay in a core's second cache.</summary>
-    public const int BlockForecasts = 256;
+    public const int BlockForecasts = 512;
 
     private readonly object _lock = new();
     private readonly ForecastBlock[] _ring;

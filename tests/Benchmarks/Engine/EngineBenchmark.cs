@@ -58,7 +58,7 @@ public class EngineBenchmark
         {
             _batch.Fill(waiting);
             _batch.Step();
-            _batch.CopyTo(_block);
+            _batch.CopyTo(_block, waiting);
         }
         return _block.Count;
     }

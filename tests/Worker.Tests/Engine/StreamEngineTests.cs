@@ -94,7 +94,7 @@ public sealed class StreamEngineTests : IDisposable
     {
         CollectingSink sink = new();
         sink.Hold();
-        StreamEngine engine = Start(shards: 1, sink, queueCapacity: 256, publishCapacity: 512);
+        StreamEngine engine = Start(shards: 1, sink, queueCapacity: 256, publishCapacity: 2 * ForecastQueue.BlockForecasts);
         TickQueue queue = engine.Queues[0];
         Tick[] ticks = [.. Enumerable.Range(0, 10_000).Select(i => At(i % 7, i, i))];
 
@@ -106,7 +106,7 @@ public sealed class StreamEngineTests : IDisposable
                 accepted++;
             return queue.Count == 256 && engine.Forecasts.Count == 2;
         }, TimeSpan.FromSeconds(20)), "intake must come to a halt");
-        Assert.InRange(accepted, 256, 256 + 256 + 256 + 512 + 256);
+        Assert.InRange(accepted, 256, 256 + 256 + (4 * ForecastQueue.BlockForecasts));
 
         sink.LetGo();
         queue.Add(ticks.AsSpan(accepted));
