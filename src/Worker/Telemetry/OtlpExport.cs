@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -29,7 +31,7 @@ internal sealed class OtlpExport : IDisposable
                 .ConfigureServices(services => services.AddSingleton(configuration))
                 .ConfigureResource(Describe)
                 .AddMeter(WorkerMetrics.Name, "System.Runtime")
-                .AddOtlpExporter()
+                .AddOtlpExporter(options => Configure(options, configuration, "METRICS"))
                 .Build();
         }
         if (IsAsked(configuration, "TRACES"))
@@ -38,7 +40,7 @@ internal sealed class OtlpExport : IDisposable
                 .ConfigureServices(services => services.AddSingleton(configuration))
                 .ConfigureResource(Describe)
                 .AddSource(WorkerMetrics.Name)
-                .AddOtlpExporter()
+                .AddOtlpExporter(options => Configure(options, configuration, "TRACES"))
                 .Build();
         }
     }
@@ -57,7 +59,7 @@ internal sealed class OtlpExport : IDisposable
             Describe(resource);
             options.SetResourceBuilder(resource);
             options.IncludeFormattedMessage = true;
-            options.AddOtlpExporter();
+            options.AddOtlpExporter(exporter => Configure(exporter, configuration, "LOGS"));
         });
     }
 
@@ -84,6 +86,20 @@ internal sealed class OtlpExport : IDisposable
             ? !string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])
                 || !string.IsNullOrEmpty(configuration[$"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"])
             : exporter.Split(',').Contains("otlp");
+    }
+
+    // The SDK reads the variables of all signals here, not those of one, which win.
+    private static void Configure(OtlpExporterOptions options, IConfiguration configuration, string signal)
+    {
+        string prefix = $"OTEL_EXPORTER_OTLP_{signal}_";
+        if (configuration[prefix + "ENDPOINT"] is { Length: > 0 } endpoint)
+            options.Endpoint = new Uri(endpoint);
+        if (configuration[prefix + "PROTOCOL"] is { Length: > 0 } protocol)
+            options.Protocol = protocol == "grpc" ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;
+        if (configuration[prefix + "HEADERS"] is { Length: > 0 } headers)
+            options.Headers = headers;
+        if (int.TryParse(configuration[prefix + "TIMEOUT"], CultureInfo.InvariantCulture, out int milliseconds))
+            options.TimeoutMilliseconds = milliseconds;
     }
 
     // The variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last and win.
