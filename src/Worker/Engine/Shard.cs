@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
@@ -15,13 +16,14 @@ internal sealed class Shard
     private readonly MicroBatch _batch;
     private readonly ForecastQueue _forecasts;
     private readonly WorkerMetrics _metrics;
+    private readonly TickTraces? _traces;
     private readonly Tick[] _taken = new Tick[4 * MicroBatch.Capacity];
     private ForecastBlock _block;
     private long _stepped;
 
-    public Shard(int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, WorkerMetrics metrics)
+    public Shard(int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, WorkerMetrics metrics, TickTraces? traces)
     {
-        (_index, _forecasts, _metrics) = (index, forecasts, metrics);
+        (_index, _forecasts, _metrics, _traces) = (index, forecasts, metrics, traces);
         Ticks = new TickQueue(capacity.Ticks);
         _batch = new MicroBatch(models, capacity.Shards);
         _block = forecasts.Rent();
@@ -50,9 +52,12 @@ internal sealed class Shard
             _metrics.TicksTaken(_index, _taken[0].ReceivedAt);
             for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.Count..])
             {
-                long startedAt = _metrics.Stamp();
+                bool traced = _traces?.Enabled == true;
+                long startedAt = traced ? Stopwatch.GetTimestamp() : _metrics.Stamp();
                 _batch.Fill(waiting);
                 _batch.Step();
+                if (traced)
+                    Trace(waiting[.._batch.Count], startedAt);
                 _metrics.StepCompleted(_index, _batch.Count, startedAt);
                 Volatile.Write(ref _stepped, _stepped + _batch.Count);
 
@@ -64,6 +69,15 @@ internal sealed class Shard
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
         _forecasts.Complete();
+    }
+
+    private void Trace(ReadOnlySpan<Tick> stepped, long startedAt)
+    {
+        foreach (ref readonly Tick tick in stepped)
+        {
+            if (tick.Trace != 0)
+                _traces!.Stepped(tick.Trace, _index, startedAt);
+        }
     }
 
     /// <summary>Lets go of what has been stepped; the publisher sends the outputs and the acknowledgements.</summary>

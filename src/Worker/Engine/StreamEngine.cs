@@ -14,11 +14,18 @@ public sealed class StreamEngine
     private readonly Publisher _publisher;
 
     public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
+        : this(models, capacity, metrics, traces: null, sinks)
+    {
+    }
+
+    /// <param name="traces">Who is told of the steps of traced ticks; null where no tick is traced.</param>
+    public StreamEngine(
+        ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, params IReadOnlyList<IForecastSink> sinks)
     {
         Models = models;
         Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics);
         _publisher = new Publisher(Forecasts, metrics, sinks);
-        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, metrics))];
+        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, metrics, traces))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
 
         metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);

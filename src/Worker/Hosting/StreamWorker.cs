@@ -45,7 +45,7 @@ internal sealed class StreamWorker : IDisposable
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
         Engine = new StreamEngine(map,
             new EngineCapacity(options.EffectiveShards, options.Limits.QueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
-            metrics, [sink, .. more?.Invoke(Streams) ?? []]);
+            metrics, traces, [sink, .. more?.Invoke(Streams) ?? []]);
 
         Intake = new PacketIntake(Streams, new TickRouter(Engine.Queues), Faults, clock, new IntakeOptions
         {
