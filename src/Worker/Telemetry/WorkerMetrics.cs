@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Text.Json;
 using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Telemetry;
@@ -11,9 +10,9 @@ namespace StreamRnn.Worker.Telemetry;
 /// </summary>
 /// <remarks>
 /// The sums close: received = stepped + waiting in the shards, stepped = published + dropped + waiting for the sinks, per sink. A refused
-/// tick is not a received one.
+/// tick is not a received one. Links and broker have sums of their own, see there.
 /// </remarks>
-public sealed class WorkerMetrics : IDisposable
+public sealed partial class WorkerMetrics : IDisposable
 {
     /// <summary>Name of the meter.</summary>
     public const string Name = "StreamRnn.Worker";
@@ -24,8 +23,7 @@ public sealed class WorkerMetrics : IDisposable
     private static readonly double[] LatencySeconds =
         [1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
-    private static readonly KeyValuePair<string, object?>[] Reasons =
-        [.. Enum.GetValues<TickFault>().Select(fault => Tag("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.ToString())))];
+    private static readonly KeyValuePair<string, object?>[] Reasons = ReasonsOf<TickFault>();
 
     private readonly Meter _meter;
     private readonly bool _ownsMeter;

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Worker.Telemetry;
 using StreamRnn.Worker.Tests.Telemetry;
 using YamlDotNet.RepresentationModel;
@@ -63,6 +64,9 @@ public partial class DeployFilesTests
         metrics.ObserveState(() => 0);
         metrics.ObserveQueues([() => 0]);
         metrics.ObserveConnection("mqtt", () => true);
+        metrics.ObserveClients();
+        using MqttBroker broker = new(new MqttBrokerOptions());
+        metrics.ObserveBroker(broker);
         return names;
     }
 

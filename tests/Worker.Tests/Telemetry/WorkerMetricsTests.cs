@@ -1,5 +1,9 @@
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
@@ -17,6 +21,9 @@ public class WorkerMetricsTests
         metrics.ObserveState(() => 0);
         metrics.ObserveQueues([() => 0]);
         metrics.ObserveConnection("mqtt", () => true);
+        metrics.ObserveClients();
+        using MqttBroker broker = new(new MqttBrokerOptions());
+        metrics.ObserveBroker(broker);
 
         Assert.NotEmpty(recorder.Instruments);
         Assert.All(recorder.Instruments, instrument =>
@@ -52,6 +59,34 @@ public class WorkerMetricsTests
         Assert.Contains("queue_full", reasons);
         Assert.Equal(reasons.Length, reasons.Distinct().Count());
         Assert.All(reasons, reason => Assert.Matches("^[a-z]+(_[a-z]+)*$", (string)reason!));
+    }
+
+    [Fact]
+    public void The_sums_of_links_and_broker_close()
+    {
+        using Recorder recorder = new();
+        using WorkerMetrics metrics = new();
+        using MqttBroker broker = new(new MqttBrokerOptions { Port = 0 });
+        broker.Start();
+        using MqttClient client = new(new MqttClientOptions { Host = "127.0.0.1", Port = broker.EndPoint!.Port, ClientId = "sums" }, null, NullLogger.Instance);
+        metrics.ObserveBroker(broker);
+        metrics.ObserveClients(("mqtt_out", client));
+        client.Start();
+        for (int i = 0; i < 5; i++)
+            client.Publish(new MqttPublish { Topic = "plant/pump"u8, Payload = "1"u8, Qos = 1 });
+        Assert.True(SpinWait.SpinUntil(() => client.State == MqttClientState.Ready, TimeSpan.FromSeconds(30)), "the client connects");
+        Assert.True(client.Drain(TimeSpan.FromSeconds(30)), "the broker confirms");
+        recorder.Collect();
+
+        double Link(string name) => Assert.Single(recorder.Values("streamrnn.messages." + name, "link", "mqtt_out"));
+        Assert.Equal(5, Link("published"));
+        Assert.Equal(Link("published"), Link("confirmed") + Link("rejected") + Link("unconfirmed"));
+        Assert.Equal(0, Link("dropped"));
+        Assert.Equal(5, recorder.Total("streamrnn.broker.messages.received"));
+        Assert.Equal(recorder.Total("streamrnn.broker.connections.accepted"),
+            recorder.Total("streamrnn.broker.connections") + recorder.Total("streamrnn.broker.connections.closed"));
+        Assert.Equal([0], recorder.Values("streamrnn.broker.messages.dropped", "reason", "queue_full"));
+        Assert.Equal([0], recorder.Values("streamrnn.broker.connections.closed", "reason", "taken_over"));
     }
 
     [Fact]
@@ -140,6 +175,8 @@ public class WorkerMetricsTests
 
         public double[] Values(string name, string key, object value) =>
             [.. Measurements.Where(m => m.Name == name && value.Equals(m.Tags.GetValueOrDefault(key))).Select(m => m.Value)];
+
+        public double Total(string name) => Measurements.Where(m => m.Name == name).Sum(m => m.Value);
 
         public void Dispose() => _listener.Dispose();
 

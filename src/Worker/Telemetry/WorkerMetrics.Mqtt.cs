@@ -1,0 +1,61 @@
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Client;
+
+namespace StreamRnn.Worker.Telemetry;
+
+/// <summary>What the MQTT layer counts itself, read when somebody asks.</summary>
+public sealed partial class WorkerMetrics
+{
+    private static readonly KeyValuePair<string, object?>[] CloseReasons = ReasonsOf<MqttBrokerClose>();
+    private static readonly KeyValuePair<string, object?>[] DropReasons = ReasonsOf<MqttBrokerDrop>();
+
+    /// <summary>Shows the connections to a broker elsewhere.</summary>
+    /// <remarks>
+    /// At QoS 1: published = confirmed + rejected + unconfirmed. A message at QoS 0 is published and, once written, forgotten. A dropped
+    /// message was never published.
+    /// </remarks>
+    public void ObserveClients(params (string Link, MqttClient Client)[] clients)
+    {
+        Count("streamrnn.messages.received", "Messages handed over by the broker, by link.", client => client.ReceivedCount);
+        Count("streamrnn.messages.published", "Messages taken for sending, by link.", client => client.PublishedCount);
+        Count("streamrnn.messages.confirmed", "Messages at QoS 1 that the broker has, by link.", client => client.ConfirmedCount);
+        Count("streamrnn.messages.rejected", "Messages at QoS 1 that the broker refused, by link; an access list, mostly.", client => client.RejectedCount);
+        Count("streamrnn.messages.dropped", "Messages given up, by link: at QoS 0 without a connection, or too large for the broker.", client => client.DroppedCount);
+        _meter.CreateObservableGauge("streamrnn.messages.unconfirmed", () => Of(client => client.UnconfirmedCount), "{message}",
+            "Messages taken and not yet confirmed by the broker, by link.");
+        _meter.CreateObservableCounter("streamrnn.sessions.lost", () => Of(client => client.SessionsLostCount), "{session}",
+            "Connections on which the broker had forgotten the session, by link; messages of the meantime are missing.");
+
+        void Count(string name, string description, Func<MqttClient, long> count) =>
+            _meter.CreateObservableCounter(name, () => Of(count), "{message}", description);
+
+        IEnumerable<Measurement<long>> Of(Func<MqttClient, long> count) =>
+            clients.Select(entry => new Measurement<long>(count(entry.Client), Tag("link", entry.Link)));
+    }
+
+    /// <summary>Shows the embedded broker.</summary>
+    /// <remarks>Connections accepted = open + closed, over all reasons.</remarks>
+    public void ObserveBroker(MqttBroker broker)
+    {
+        MqttBrokerCounters counters = broker.Counters;
+        _meter.CreateObservableGauge("streamrnn.broker.connections", () => broker.ConnectionCount, "{connection}", "Connections that are open.");
+        _meter.CreateObservableGauge("streamrnn.broker.sessions", () => broker.SessionCount, "{session}", "Sessions kept, connected or not.");
+        _meter.CreateObservableGauge("streamrnn.broker.retained", () => broker.RetainedCount, "{message}", "Retained messages kept.");
+        _meter.CreateObservableCounter("streamrnn.broker.connections.accepted", () => counters.ConnectionsAccepted, "{connection}",
+            "Connections accepted, those turned away at once included.");
+        _meter.CreateObservableCounter("streamrnn.broker.connections.closed",
+            () => CloseReasons.Skip(1).Select((reason, i) => new Measurement<long>(counters.Closed((MqttBrokerClose)(i + 1)), reason)),
+            "{connection}", "Connections ended or turned away, by reason.");
+        _meter.CreateObservableCounter("streamrnn.broker.messages.received", () => counters.MessagesReceived, "{message}", "Messages taken from clients.");
+        _meter.CreateObservableCounter("streamrnn.broker.messages.sent", () => counters.MessagesSent, "{message}", "Messages sent to clients, repeats included.");
+        _meter.CreateObservableCounter("streamrnn.broker.messages.dropped",
+            () => DropReasons.Select((reason, i) => new Measurement<long>(counters.Dropped((MqttBrokerDrop)i), reason)),
+            "{message}", "Deliveries to clients that were not made, by reason.");
+    }
+
+    // One tag for each value of an enumeration whose numbers run from 0.
+    private static KeyValuePair<string, object?>[] ReasonsOf<T>() where T : struct, Enum =>
+        [.. Enum.GetNames<T>().Select(name => Tag("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
+}
