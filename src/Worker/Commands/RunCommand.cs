@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
@@ -18,8 +19,16 @@ internal static class RunCommand
         {
             StreamRnnOptions options = arguments.Load(parsed);
             using IHost host = RunHost.Build(options, ModelCatalog.Load(options), arguments.Read(parsed), parsed.GetValue(duration));
-            await host.RunAsync(CancellationToken.None);
-            return CommandLine.Success;
+            StreamWorker worker = host.Services.GetRequiredService<StreamWorker>();
+            try
+            {
+                await host.RunAsync(CancellationToken.None);
+            }
+            catch (OperationCanceledException) when (worker.Failure is not null)
+            {
+                // It failed while the host was starting.
+            }
+            return worker.Failure is string reason ? throw new CommandFailedException(reason) : CommandLine.Success;
         });
         return run;
     }

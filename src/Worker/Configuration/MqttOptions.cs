@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using System.Text;
 using StreamRnn.Ingest.Mqtt;
 
@@ -12,8 +13,9 @@ public sealed record MqttOptions : IValidatableObject
     /// <summary>Name or address; null where no broker is used.</summary>
     public string? Host { get; init; }
 
+    /// <summary>TCP port; null is the usual one, 1883, or 8883 with <see cref="Tls"/>.</summary>
     [Range(1, 65535)]
-    public int Port { get; init; } = 1883;
+    public int? Port { get; init; }
 
     /// <summary>
     /// The session the broker keeps while the worker is away. Two workers with one id take the connection from each other for ever; a new
@@ -40,15 +42,33 @@ public sealed record MqttOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
     public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>Messages taken and not yet acknowledged, MQTT 5. Fewer than the shards can work on and the broker waits for each.</summary>
+    [Range(1, 65535)]
+    public int ReceiveMaximum { get; init; } = 65535;
+
+    /// <summary>Messages kept until the broker confirms them. More rides out longer outages; then publishing waits, and intake with it.</summary>
+    [Range(64, 65533)]
+    public int PublishBufferMessages { get; init; } = 16_384;
+
+    /// <summary>Bytes of these messages; held from the start.</summary>
+    [Range(64 << 10, 1 << 30)]
+    public int PublishBufferBytes { get; init; } = 8 << 20;
+
     /// <summary>What to subscribe to; everything where nothing is named. The worker's own outputs and $SYS are never taken in.</summary>
     public IReadOnlyList<SubscriptionOptions> Subscriptions { get; init; } = [];
+
+    /// <summary>The port that <see cref="Port"/> means.</summary>
+    public int EffectivePort => Port ?? (Tls.Enabled ? 8883 : 1883);
+
+    /// <summary>Whether the password leaves this machine without encryption.</summary>
+    public bool ExposesPassword => Host is not null && PasswordFile is not null && !Tls.Enabled && !IsLoopback(Host);
 
     /// <summary>The subscriptions, or <c>#</c> at QoS 1 where none is named.</summary>
     public IReadOnlyList<SubscriptionOptions> EffectiveSubscriptions => Subscriptions.Count > 0 ? Subscriptions : Everything;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (Host is not null && (Host.Length == 0 || Host.AsSpan().ContainsAny(" /:")) && !System.Net.IPAddress.TryParse(Host, out _))
+        if (Host is not null && (Host.Length == 0 || Host.AsSpan().ContainsAny(" /:")) && !IPAddress.TryParse(Host, out _))
             yield return new($"'{Host}' is no host; write a name or an address alone, the port belongs to Mqtt:Port", [nameof(Host)]);
         if (PasswordFile is not null && Username is null)
             yield return new("is set without Username; MQTT sends a password with a user name only", [nameof(PasswordFile)]);
@@ -67,9 +87,12 @@ public sealed record MqttOptions : IValidatableObject
             }
         }
     }
+
+    private static bool IsLoopback(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 }
 
-/// <summary>Encryption of the connection to the broker; its port is then mostly 8883.</summary>
+/// <summary>Encryption of the connection to the broker.</summary>
 public sealed record TlsOptions : IValidatableObject
 {
     public bool Enabled { get; init; }
@@ -93,6 +116,8 @@ public sealed record TlsOptions : IValidatableObject
             if (file is not null && !File.Exists(file))
                 yield return new($"{Path.GetFullPath(file)} does not exist", [name]);
         }
+        if (!Enabled && (CaFile is not null || CertificateFile is not null || KeyFile is not null || AllowUntrusted))
+            yield return new("has settings and is not Enabled; the connection would be plain: set Enabled, or remove them");
         if ((CertificateFile is null) != (KeyFile is null))
             yield return new("CertificateFile and KeyFile belong together; set both or neither");
     }

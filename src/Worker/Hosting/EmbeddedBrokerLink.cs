@@ -17,28 +17,13 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     private readonly NoticeCodec _notices;
     private readonly bool _withStatus;
 
-    public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, TickTraces traces, ILoggerFactory loggers)
+    public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, TickTraces traces, WorkerMetrics metrics, ILoggerFactory loggers)
     {
-        BrokerOptions broker = options.Broker;
         _traces = traces;
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
-        _broker = new MqttBroker(
-            new MqttBrokerOptions
-            {
-                ListenAddress = broker.Address,
-                Port = broker.Port,
-                UserName = broker.Username,
-                Password = PasswordFile.Read(broker.PasswordFile),
-                AllowAnonymous = broker.AllowAnonymous,
-                MaximumConnections = broker.Clients,
-                MaximumRetainedMessages = broker.RetainedMessages,
-
-                // Room for topic and properties: a payload that is too large is the intake's to refuse and count, not a broken connection.
-                MaximumPacketBytes = 2 * options.Limits.PayloadBytes + (64 << 10),
-            },
-            handler,
-            loggers.CreateLogger<MqttBroker>());
+        _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>());
+        metrics.ObserveBroker(_broker);
     }
 
     public string Name => "broker";

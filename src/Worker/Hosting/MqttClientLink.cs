@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
@@ -18,63 +17,47 @@ internal sealed class MqttClientLink : IBrokerLink
     // The broker may be gone for good; what it has not confirmed by then it will not confirm.
     private static readonly TimeSpan LastConfirmations = TimeSpan.FromSeconds(10);
 
+    private readonly MqttOptions _mqtt;
     private readonly MqttClient _receiver;
     private readonly MqttClient _sender;
     private readonly TickTraces _traces;
     private readonly WorkerMetrics _metrics;
     private readonly NoticeCodec _notices;
+    private readonly Action<string> _failed;
     private readonly bool _withStatus;
+    private volatile bool _stopping;
 
-    public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, FaultCounters faults, TickTraces traces, WorkerMetrics metrics,
-        ILoggerFactory loggers, TimeProvider clock)
+    /// <param name="failed">Told why, with the remedy, when coming back to the broker is of no use; must not block.</param>
+    public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, Action<string> failed, FaultCounters faults, TickTraces traces,
+        WorkerMetrics metrics, ILoggerFactory loggers, TimeProvider clock)
     {
-        (_traces, _metrics) = (traces, metrics);
+        (_mqtt, _failed, _traces, _metrics) = (options.Mqtt, failed, traces, metrics);
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
 
-        MqttOptions mqtt = options.Mqtt;
-        MqttClientOptions connection = new()
-        {
-            Host = mqtt.Host!,
-            Port = mqtt.Port,
-            Version = mqtt.Version,
-            ClientId = mqtt.ClientId,
-            Username = mqtt.Username,
-            Password = PasswordFile.Read(mqtt.PasswordFile),
-            Tls = mqtt.Tls.Enabled
-                ? new MqttTlsOptions
-                {
-                    CaFile = mqtt.Tls.CaFile,
-                    CertificateFile = mqtt.Tls.CertificateFile,
-                    KeyFile = mqtt.Tls.KeyFile,
-                    AllowUntrusted = mqtt.Tls.AllowUntrusted,
-                }
-                : null,
-            KeepAlive = mqtt.KeepAlive,
-            SessionExpiry = mqtt.SessionExpiry,
-        };
         ILogger logger = loggers.CreateLogger<MqttClient>();
-        _receiver = new MqttClient(
-            connection with { Subscriptions = [.. mqtt.EffectiveSubscriptions.Select(s => new MqttSubscription(s.Filter, (byte)s.Qos))] },
-            handler, logger, clock, faults)
-        {
-            StateChanged = state => Count(state, "mqtt_in"),
-        };
-        _sender = new MqttClient(
-            connection with
-            {
-                ClientId = mqtt.ClientId + "-out",
-                Will = _withStatus ? new MqttWill(Encoding.UTF8.GetString(_notices.StatusTopic), NoticeCodec.Offline.ToArray()) : null,
-            },
-            handler: null, logger, clock, faults)
+        bool received = false, sent = false;   // whether each has worked once: what a broker refuses later may be its own trouble
+        _receiver = new MqttClient(LinkOptions.Receiver(options), handler, logger, clock, faults)
         {
             StateChanged = state =>
             {
-                Count(state, "mqtt_out");
+                received |= state == MqttClientState.Ready;
+                Note(state, "mqtt_in");
+            },
+            Refused = code => Judge(code, _receiver!, received),
+        };
+        _sender = new MqttClient(LinkOptions.Sender(options), handler: null, logger, clock, faults)
+        {
+            StateChanged = state =>
+            {
+                sent |= state == MqttClientState.Ready;
+                Note(state, "mqtt_out");
                 if (state == MqttClientState.Ready)
                     Say(NoticeCodec.Online);
             },
+            Refused = code => Judge(code, _sender!, sent),
         };
+        metrics.ObserveClients(("mqtt_in", _receiver), ("mqtt_out", _sender));
     }
 
     public string Name => "mqtt";
@@ -87,8 +70,18 @@ internal sealed class MqttClientLink : IBrokerLink
         _receiver.Start();
     }
 
-    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
-        OutputMessage.Send(_sender.Publish, topic, payload, delivery, trace, _traces);
+    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace)
+    {
+        try
+        {
+            OutputMessage.Send(_sender.Publish, topic, payload, delivery, trace, _traces);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Ended for good, and the process with it. Going on would acknowledge ticks whose outputs nobody has.
+            Thread.Sleep(Timeout.Infinite);
+        }
+    }
 
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload)
     {
@@ -106,6 +99,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public void Dispose()
     {
+        _stopping = true;
         _receiver.Dispose();
         _sender.Dispose();
     }
@@ -116,9 +110,18 @@ internal sealed class MqttClientLink : IBrokerLink
             _sender.Flush();
     }
 
-    private void Count(MqttClientState state, string link)
+    private void Note(MqttClientState state, string link)
     {
         if (state == MqttClientState.Connected)
             _metrics.Connected(link);
+        else if (state == MqttClientState.Stopped && !_stopping)
+            _failed(MqttRefusal.TakenOver(_mqtt));
+    }
+
+    private void Judge(MqttReasonCode code, MqttClient client, bool worked)
+    {
+        string? remedy = client.State == MqttClientState.Connecting ? MqttRefusal.OfConnection(code, _mqtt) : MqttRefusal.OfSubscription(code);
+        if (!worked && remedy is not null)
+            _failed($"{_mqtt.Host}:{_mqtt.EffectivePort}: {client.LastFailure}; {remedy}");
     }
 }

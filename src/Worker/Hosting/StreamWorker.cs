@@ -24,6 +24,7 @@ internal sealed class StreamWorker : IDisposable
     private readonly bool _isBroker;
     private bool _started;
     private bool _stopped;
+    private string? _failure;
 
     /// <param name="more">Sinks beside the link: a view on a terminal.</param>
     public StreamWorker(StreamRnnOptions options, ModelCatalog models, WorkerMetrics metrics, TickTraces traces, ILoggerFactory loggers,
@@ -34,12 +35,15 @@ internal sealed class StreamWorker : IDisposable
         _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Filter))];
         _notices = new NoticeCodec(options.Publish.Prefix);
 
+        if (options.Mqtt.ExposesPassword)
+            Log.PasswordExposed(loggers.CreateLogger<StreamWorker>(), options.Mqtt.Host!);
+
         Streams = new StreamDirectory(options.Limits.Streams);
         ModelMap map = models.Map(Streams);
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
-            ? new EmbeddedBrokerLink(options, Take, traces, loggers)
-            : new MqttClientLink(options, Take, Faults, traces, metrics, loggers, clock);
+            ? new EmbeddedBrokerLink(options, Take, traces, metrics, loggers)
+            : new MqttClientLink(options, Take, Fail, Faults, traces, metrics, loggers, clock);
         MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
@@ -73,6 +77,12 @@ internal sealed class StreamWorker : IDisposable
     /// <summary>Whether ticks can arrive and would be stepped.</summary>
     public bool IsReady => Link.IsReady && !_stopped;
 
+    /// <summary>Why the worker cannot go on, with the remedy; null while it can.</summary>
+    public string? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Called when there is a <see cref="Failure"/>: the process shall end.</summary>
+    public Action? Failed { get; set; }
+
     public void Start()
     {
         _started = true;
@@ -80,10 +90,13 @@ internal sealed class StreamWorker : IDisposable
         Link.Start();
     }
 
-    /// <summary>Takes nothing more in and returns when everything taken in has been published and acknowledged.</summary>
+    /// <summary>
+    /// Takes nothing more in and returns when everything taken in has been published and acknowledged. After a failure there is nothing to
+    /// wait for: what was not acknowledged comes again to whoever has the session then.
+    /// </summary>
     public void Stop()
     {
-        if (_stopped)
+        if (_stopped || Failure is not null)
             return;
         _stopped = true;
         _gate.Close();
@@ -94,7 +107,8 @@ internal sealed class StreamWorker : IDisposable
     public void Dispose()
     {
         Stop();
-        Link.Dispose();
+        if (Failure is null)
+            Link.Dispose();
     }
 
     /// <summary>A message as it arrives, on the thread that read it.</summary>
@@ -125,6 +139,12 @@ internal sealed class StreamWorker : IDisposable
         {
             _gate.Exit();
         }
+    }
+
+    private void Fail(string reason)
+    {
+        if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
+            Failed?.Invoke();
     }
 
     private bool IsWanted(ReadOnlySpan<byte> topic)

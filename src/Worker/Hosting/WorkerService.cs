@@ -13,6 +13,7 @@ internal sealed class WorkerService(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        worker.Failed = lifetime.StopApplication;
         worker.Start();
         if (duration is TimeSpan length)
             _timer = clock.CreateTimer(_ => lifetime.StopApplication(), null, length, Timeout.InfiniteTimeSpan);
@@ -26,6 +27,7 @@ internal sealed class WorkerService(
         if (_timer is not null)
             await _timer.DisposeAsync();
         await Task.Run(worker.Dispose, cancellationToken);
-        Log.Drained(logger, worker.Intake.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total);
+        if (worker.Failure is null)
+            Log.Drained(logger, worker.Intake.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total);
     }
 }

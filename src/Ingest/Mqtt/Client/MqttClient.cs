@@ -78,6 +78,12 @@ public sealed class MqttClient : IDisposable
     /// <summary>Called at each change of <see cref="State"/>, by the thread that made it.</summary>
     public Action<MqttClientState>? StateChanged { get; init; }
 
+    /// <summary>
+    /// Called when the broker says no to us or to a subscription, by the thread that reads; <see cref="LastFailure"/> has the words. The
+    /// client goes on trying: only its owner knows whether that makes sense.
+    /// </summary>
+    public Action<MqttReasonCode>? Refused { get; init; }
+
     public MqttClientState State => (MqttClientState)Volatile.Read(ref _state);
 
     /// <summary>Why the last connection, or attempt, failed; null while all is well.</summary>
@@ -239,13 +245,13 @@ public sealed class MqttClient : IDisposable
 
     internal void Subscribed(ReadOnlySpan<byte> codes)
     {
-        bool all = true;
+        int refused = -1;
         for (int i = 0; i < codes.Length; i++)
         {
             MqttSubscription subscription = _options.Subscriptions[i];
             if (codes[i] >= 0x80)
             {
-                all = false;
+                refused = i;
                 Log.SubscriptionRefused(_logger, _options.ClientId, _broker, subscription.Filter, (MqttReasonCode)codes[i]);
             }
             else if (codes[i] < subscription.Qos)
@@ -253,10 +259,16 @@ public sealed class MqttClient : IDisposable
                 Log.SubscriptionWeakened(_logger, _options.ClientId, _broker, subscription.Filter, codes[i], subscription.Qos);
             }
         }
-        if (all)
+        if (refused < 0)
             Ready();
         else
-            LastFailure = "the broker refuses a subscription";
+            Refuse((MqttReasonCode)codes[refused], $"the broker refuses the subscription to '{_options.Subscriptions[refused].Filter}': {(MqttReasonCode)codes[refused]}");
+    }
+
+    internal void Refuse(MqttReasonCode code, string words)
+    {
+        LastFailure = words;
+        Refused?.Invoke(code);
     }
 
     internal void Ready() => SetState(MqttClientState.Ready);

@@ -219,7 +219,9 @@ internal sealed class MqttConnection : IDisposable
                 MqttReasonCode.BadUserNameOrPassword or MqttReasonCode.NotAuthorized => "; check user name and password",
                 _ => "",
             };
-            return "the broker refuses us: " + Words(connack.ReasonCode, connack.Properties) + remedy;
+            string words = "the broker refuses us: " + Words(connack.ReasonCode, connack.Properties) + remedy;
+            _client.Refuse(connack.ReasonCode, words);
+            return words;
         }
 
         Limits = MqttServerLimits.From(connack.Properties);

@@ -1,0 +1,72 @@
+using System.Text;
+using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Publish;
+
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>What a worker's configuration means for the MQTT layer.</summary>
+internal static class LinkOptions
+{
+    // Room for topic and properties: a payload that is too large is the intake's to refuse and count, not a broken connection.
+    private const int PacketOverhead = 64 << 10;
+
+    // What a broker may send at least: one that is told less withholds larger messages, and nobody counts them.
+    private const int LeastPacketBytes = 4 << 20;
+
+    /// <summary>The connection that takes ticks in and acknowledges them. It publishes nothing and keeps no buffer for it.</summary>
+    public static MqttClientOptions Receiver(StreamRnnOptions options) => Connection(options) with
+    {
+        Subscriptions = [.. options.Mqtt.EffectiveSubscriptions.Select(s => new MqttSubscription(s.Filter, (byte)s.Qos))],
+        PublishBufferMessages = 1,
+        PublishBufferBytes = 1024,
+    };
+
+    /// <summary>The connection that publishes, and says by its last will that the worker is gone.</summary>
+    public static MqttClientOptions Sender(StreamRnnOptions options) => Connection(options) with
+    {
+        ClientId = options.Mqtt.ClientId + "-out",
+        Will = options.Publish.Status
+            ? new MqttWill(Encoding.UTF8.GetString(new NoticeCodec(options.Publish.Prefix).StatusTopic), NoticeCodec.Offline.ToArray())
+            : null,
+        ReceiveMaximum = 16,
+    };
+
+    public static MqttBrokerOptions Broker(StreamRnnOptions options) => new()
+    {
+        ListenAddress = options.Broker.Address,
+        Port = options.Broker.Port,
+        UserName = options.Broker.Username,
+        Password = PasswordFile.Read(options.Broker.PasswordFile),
+        AllowAnonymous = options.Broker.AllowAnonymous,
+        MaximumConnections = options.Broker.Clients,
+        MaximumRetainedMessages = options.Broker.RetainedMessages,
+        MaximumPacketBytes = (2 * options.Limits.PayloadBytes) + PacketOverhead,
+    };
+
+    private static MqttClientOptions Connection(StreamRnnOptions options) => new()
+    {
+        Host = options.Mqtt.Host!,
+        Port = options.Mqtt.EffectivePort,
+        Version = options.Mqtt.Version,
+        ClientId = options.Mqtt.ClientId,
+        Username = options.Mqtt.Username,
+        Password = PasswordFile.Read(options.Mqtt.PasswordFile),
+        Tls = options.Mqtt.Tls.Enabled
+            ? new MqttTlsOptions
+            {
+                CaFile = options.Mqtt.Tls.CaFile,
+                CertificateFile = options.Mqtt.Tls.CertificateFile,
+                KeyFile = options.Mqtt.Tls.KeyFile,
+                AllowUntrusted = options.Mqtt.Tls.AllowUntrusted,
+            }
+            : null,
+        KeepAlive = options.Mqtt.KeepAlive,
+        SessionExpiry = options.Mqtt.SessionExpiry,
+        ReceiveMaximum = options.Mqtt.ReceiveMaximum,
+        MaximumPacketBytes = Math.Max(LeastPacketBytes, (2 * options.Limits.PayloadBytes) + PacketOverhead),
+        PublishBufferMessages = options.Mqtt.PublishBufferMessages,
+        PublishBufferBytes = options.Mqtt.PublishBufferBytes,
+    };
+}

@@ -1,0 +1,32 @@
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Configuration;
+
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>
+/// Which refusals of a broker trying again does not cure, and what does. A worker that is refused so at its first connection ends at
+/// once and says why: one that sat there, never ready, would be found out later and by somebody else.
+/// </summary>
+internal static class MqttRefusal
+{
+    /// <summary>What to do about a refused connection; null where the broker may well say yes the next time.</summary>
+    public static string? OfConnection(MqttReasonCode code, MqttOptions mqtt) => code switch
+    {
+        MqttReasonCode.BadUserNameOrPassword or MqttReasonCode.NotAuthorized or MqttReasonCode.Banned or MqttReasonCode.BadAuthenticationMethod =>
+            mqtt.Username is null
+                ? "Mqtt:Username and Mqtt:PasswordFile are not set"
+                : $"user {mqtt.Username} of Mqtt:Username, password in {mqtt.PasswordFile ?? "no Mqtt:PasswordFile"}, client id {mqtt.ClientId}",
+        MqttReasonCode.UnsupportedProtocolVersion => "Mqtt:Version V311 does",
+        MqttReasonCode.ClientIdentifierNotValid => $"choose another Mqtt:ClientId than {mqtt.ClientId}",
+        _ => null,
+    };
+
+    /// <summary>What to do about a refused subscription; null where the broker may well say yes the next time.</summary>
+    public static string? OfSubscription(MqttReasonCode code) =>
+        code is MqttReasonCode.QuotaExceeded or MqttReasonCode.ImplementationSpecificError
+            ? null
+            : "allow it there, or name what is allowed in Mqtt:Subscriptions or --subscribe";
+
+    public static string TakenOver(MqttOptions mqtt) =>
+        $"{mqtt.Host}:{mqtt.EffectivePort}: another client connected as {mqtt.ClientId}; give each worker a Mqtt:ClientId of its own";
+}

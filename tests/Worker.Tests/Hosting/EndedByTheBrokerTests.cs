@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Worker.Tests.Commands;
+
+namespace StreamRnn.Worker.Tests.Hosting;
+
+/// <summary>A worker that its broker will not have says so and ends with 1; it does not sit there, never ready.</summary>
+public class EndedByTheBrokerTests
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("-out")]
+    public async Task Another_client_with_its_client_id_ends_it(string connection)
+    {
+        using MqttBroker broker = Start(new MqttBrokerOptions { Port = 0 });
+        string id = "worker-" + Guid.NewGuid().ToString("N");
+        Process worker = Executable.Start(["run", "--host", "127.0.0.1", "--port", $"{broker.EndPoint!.Port}"],
+            environment: new Dictionary<string, string> { ["StreamRnn__Mqtt__ClientId"] = id });
+        Assert.True(SpinWait.SpinUntil(() => broker.SessionCount == 2 || worker.HasExited, TimeSpan.FromSeconds(30)), "the worker connects");
+
+        using MqttClient other = new(
+            new MqttClientOptions { Host = "127.0.0.1", Port = broker.EndPoint.Port, ClientId = id + connection }, null, NullLogger.Instance);
+        other.Start();
+        (int exitCode, _, string error) = await Executable.FinishAsync(worker);
+
+        Assert.Equal(1, exitCode);
+        Assert.EndsWith($"another client connected as {id}; give each worker a Mqtt:ClientId of its own", error.Trim());
+    }
+
+    [Fact]
+    public async Task A_refused_password_ends_it_with_the_settings_to_look_at()
+    {
+        using MqttBroker broker = Start(new MqttBrokerOptions { Port = 0, UserName = "plant", Password = "secret" });
+        (int exitCode, _, string error) = await Executable.RunAsync("run", "--host", "127.0.0.1", "--port", $"{broker.EndPoint!.Port}");
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches(@"streamrnn: 127\.0\.0\.1:\d+: the broker refuses us: .*; Mqtt:Username and Mqtt:PasswordFile are not set$", error.Trim());
+    }
+
+    private static MqttBroker Start(MqttBrokerOptions options)
+    {
+        MqttBroker broker = new(options);
+        broker.Start();
+        return broker;
+    }
+}
