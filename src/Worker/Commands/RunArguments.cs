@@ -12,7 +12,10 @@ internal sealed class RunArguments
         HelpName = "FILE",
     };
     private readonly Option<string?> _host = new("--host") { Description = "The broker to connect to.", HelpName = "HOST" };
-    private readonly Option<int?> _port = new("--port") { Description = "The broker's TCP port, 1883 unless configured.", HelpName = "PORT" };
+    private readonly Option<int?> _port = new("--port") { Description = "The broker's TCP port; 1883, or 8883 with TLS, unless configured.", HelpName = "PORT" };
+    private readonly Option<string?> _username = new("--username") { Description = "User name at the broker.", HelpName = "USER" };
+    private readonly Option<string?> _passwordFile = new("--password-file") { Description = "File that holds the password and nothing else.", HelpName = "FILE" };
+    private readonly Option<bool> _tls = new("--tls") { Description = "Encrypt the connection to the broker, whose usual port is then 8883." };
     private readonly Option<string[]> _subscribe = new("--subscribe")
     {
         Description = "A topic filter to take ticks from; may be repeated; '#' unless configured.",
@@ -44,7 +47,7 @@ internal sealed class RunArguments
     public RunArguments(Command command)
     {
         foreach (Option option in new Option[]
-            { _config, _host, _port, _subscribe, _qos, _model, _dataDir, _shards, _embeddedBroker, _probes })
+            { _config, _host, _port, _username, _passwordFile, _tls, _subscribe, _qos, _model, _dataDir, _shards, _embeddedBroker, _probes })
         {
             command.Add(option);
         }
@@ -69,6 +72,13 @@ internal sealed class RunArguments
         if (qos is not null)
             subscriptions = [.. (subscriptions.Count > 0 ? subscriptions : options.Mqtt.EffectiveSubscriptions).Select(s => s with { Qos = qos.Value })];
 
+        bool isBroker = embedded is not null || (options.Broker.Enabled && host is null);
+        if (isBroker && host is null && parsed.GetValue(_port) is not null)
+        {
+            throw new ConfigurationException(["--port is the port of the broker that --host names; the embedded one listens on the port that "
+                + "--embedded-broker or Broker:Port names: leave --port out, or name a --host"]);
+        }
+
         return options with
         {
             Model = parsed.GetValue(_model) ?? options.Model,
@@ -80,11 +90,14 @@ internal sealed class RunArguments
             {
                 Host = host ?? (embedded is null ? options.Mqtt.Host : null),
                 Port = parsed.GetValue(_port) ?? options.Mqtt.Port,
+                Username = parsed.GetValue(_username) ?? options.Mqtt.Username,
+                PasswordFile = parsed.GetValue(_passwordFile) ?? options.Mqtt.PasswordFile,
+                Tls = options.Mqtt.Tls with { Enabled = options.Mqtt.Tls.Enabled || parsed.GetValue(_tls) },
                 Subscriptions = subscriptions,
             },
             Broker = options.Broker with
             {
-                Enabled = embedded is not null || (options.Broker.Enabled && host is null),
+                Enabled = isBroker,
                 Port = embedded ?? options.Broker.Port,
             },
             Probes = options.Probes with { Port = parsed.GetValue(_probes) ?? options.Probes.Port },

@@ -24,9 +24,9 @@ public sealed record BrokerOptions : IValidatableObject
     /// <summary>File that holds the password and nothing else.</summary>
     public string? PasswordFile { get; init; }
 
-    /// <summary>Connections at a time; a further one is turned away.</summary>
+    /// <summary>Connections at a time; a further one is turned away. Each is a thread, and up to 3 MB where its client is slow.</summary>
     [Range(1, 100_000)]
-    public int Clients { get; init; } = 1000;
+    public int Clients { get; init; } = 256;
 
     /// <summary>Retained messages kept; a further topic is not retained.</summary>
     [Range(0, 1_000_000)]

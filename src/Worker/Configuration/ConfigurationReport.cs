@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Net;
 using System.Text.Json.Serialization;
 using StreamRnn.Detection;
+using StreamRnn.Ingest.Mqtt;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -16,8 +19,10 @@ internal sealed record ConfigurationReport
 
     public required int Shards { get; init; }
 
-    /// <summary>Most memory that streams and queues can take, in bytes; the process itself needs some 60 MB more.</summary>
-    public required long MemoryBoundBytes { get; init; }
+    public required MemoryBound Memory { get; init; }
+
+    /// <summary>Most memory that streams, queues and connections can take, in bytes.</summary>
+    public long MemoryBoundBytes => Memory.Total;
 
     public required string Probes { get; init; }
 
@@ -31,7 +36,8 @@ internal sealed record ConfigurationReport
         ("takes in", Subscriptions),
         ("publishes", Outputs),
         ("models", Models),
-        ("memory", [$"at most {MemoryBoundBytes / 1e6:N0} MB of states and queues in {Shards} shard{(Shards == 1 ? "" : "s")}"]),
+        ("memory", [string.Create(CultureInfo.InvariantCulture,
+            $"at most {Memory.Total / 1e6:N0} MB: {Memory.Streams / 1e6:N0} for streams, {Memory.Queues / 1e6:N0} for queues of {Shards} shard{(Shards == 1 ? "" : "s")}, {Memory.Connections / 1e6:N0} for connections")]),
         ("probes", [Probes]),
         ("notes", Notes),
     ];
@@ -45,12 +51,13 @@ internal sealed record ConfigurationReport
             Connection = options.Broker.Enabled
                 ? $"listens as a broker on {options.Broker.Address}:{(options.Broker.Port == 0 ? "(any free port)" : options.Broker.Port)}"
                     + (options.Broker.Username is null ? ", anybody may connect" : $", user {options.Broker.Username} may connect")
-                : $"connects to {mqtt.Host}:{mqtt.Port} as {mqtt.ClientId}" + (mqtt.Username is null ? "" : $", user {mqtt.Username}"),
+                : $"connects to {mqtt.Host}:{mqtt.EffectivePort} by MQTT {(mqtt.Version == MqttVersion.V5 ? "5" : "3.1.1")}{Encryption(mqtt.Tls)} as {mqtt.ClientId}"
+                    + (mqtt.Username is null ? "" : $", user {mqtt.Username}"),
             Subscriptions = [.. mqtt.EffectiveSubscriptions.Select(s => options.Broker.Enabled ? $"'{s.Filter}'" : $"'{s.Filter}' at QoS {s.Qos}")],
             Outputs = [.. Topics(publish)],
             Models = [.. models.ByPattern.Select(entry => Describe($"'{entry.Pattern}'", entry.Model)), Describe("every stream", models.Standard)],
             Shards = options.EffectiveShards,
-            MemoryBoundBytes = MemoryBound(options, models.LargestStateBytes),
+            Memory = MemoryBound.Of(options, models),
             Probes = options.Probes.Port == 0
                 ? "none; set Probes:Port or --probes to have them"
                 : $"http://{options.Probes.Address}:{options.Probes.Port}/healthz/live, /healthz/ready, /healthz/startup",
@@ -75,17 +82,20 @@ internal sealed record ConfigurationReport
             yield return "no forecasts and no anomalies: nobody will hear what is found";
     }
 
-    // State row, name (at most 1,024 bytes, twice while it is looked up) and places in the tables for every stream; ticks and forecasts
-    // in their queues at 64 and 192 bytes.
-    private static long MemoryBound(StreamRnnOptions options, int stateBytes) =>
-        options.Limits.Streams * (stateBytes + 2048L + 64)
-        + options.EffectiveShards * options.Limits.QueueCapacity * 64L
-        + options.Publish.Capacity * 192L;
+    private static string Encryption(TlsOptions tls) =>
+        !tls.Enabled ? ""
+        : $" over TLS, trusting {(tls.AllowUntrusted ? "any certificate" : tls.CaFile ?? "the system's authorities")}"
+            + (tls.CertificateFile is null ? "" : $", with the certificate {tls.CertificateFile},");
 
     private static IEnumerable<string> NotesOf(StreamRnnOptions options)
     {
         yield return "states live in memory: a restart begins every stream anew"
             + (options.DataDir is null ? "" : $"; DataDir {options.DataDir} is reserved for the input log and nothing is written there yet");
+
+        if (options.Mqtt.ExposesPassword)
+            yield return $"the password travels to {options.Mqtt.Host} in the clear: anybody on the way can read it; set Mqtt:Tls:Enabled";
+        if (!options.Broker.Enabled && options.Mqtt.Tls is { Enabled: true, AllowUntrusted: true })
+            yield return "AllowUntrusted takes any certificate: whoever sits between worker and broker can read and forge everything; name the authority in Mqtt:Tls:CaFile";
 
         bool takesQos0 = options.Broker.Enabled || options.Mqtt.EffectiveSubscriptions.Any(s => s.Qos == 0);
         if (takesQos0)
@@ -98,6 +108,8 @@ internal sealed record ConfigurationReport
             yield return $"the subscription covers {options.Publish.Prefix}/#: those messages are received and refused as own_output, never stepped";
         if (options.Broker is { Enabled: true, AllowAnonymous: true })
             yield return $"the embedded broker is open to everybody who reaches {options.Broker.Address}";
+        if (options.Broker is { Enabled: true, Username: not null } && !IPAddress.IsLoopback(IPAddress.Parse(options.Broker.Address)))
+            yield return "the embedded broker has no encryption: its clients' passwords travel in the clear";
         if (!options.Broker.Enabled)
             yield return $"the session is kept under the name {options.Mqtt.ClientId}: a second worker with it would take the connection away";
     }

@@ -7,8 +7,8 @@ namespace StreamRnn.Worker.Configuration;
 /// <summary>The models a configuration names, loaded and checked: the standard one and those that serve a pattern, in order of preference.</summary>
 internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
 {
-    /// <summary>State of one stream under the largest model.</summary>
-    public int LargestStateBytes => sizeof(float) * ByPattern.Select(entry => entry.Model.RowFloats).Append(Standard.RowFloats).Max();
+    /// <summary>What a shard holds for one stream of the largest model.</summary>
+    public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(MicroBatch.BytesPerStream);
 
     /// <summary>Loads each file once.</summary>
     /// <exception cref="InvalidDataException">A file is no model, or its golden vectors do not come out.</exception>

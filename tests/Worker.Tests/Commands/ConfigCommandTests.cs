@@ -11,7 +11,7 @@ public class ConfigCommandTests
 
         Assert.Empty(error);
         Assert.Equal(0, exitCode);
-        Assert.Contains("connects to broker:1883", output);
+        Assert.Contains("connects to broker:1883 by MQTT 5 as ", output);
         Assert.Contains("'plant/#' at QoS 0", output);
         Assert.Contains("streamrnn/STREAM/forecast at QoS 1", output);
         Assert.Contains("every stream: default@", output);
@@ -63,12 +63,21 @@ public class ConfigCommandTests
             (_, string output, _) = await Executable.FinishAsync(Executable.Start(
                 ["config", "check", "--config", file, "--port", "1003"],
                 environment: new Dictionary<string, string> { ["StreamRnn__Mqtt__Host"] = "environment", ["StreamRnn__Mqtt__Port"] = "1002" }));
-            Assert.Contains("connects to environment:1003 as from-file", output);
+            Assert.Contains("connects to environment:1003 by MQTT 5 as from-file", output);
         }
         finally
         {
             File.Delete(file);
         }
+    }
+
+    [Fact]
+    public async Task A_port_for_a_broker_that_nobody_connects_to_is_refused_with_the_remedy()
+    {
+        (int exitCode, _, string error) = await Executable.RunAsync("config", "check", "--embedded-broker", "0", "--port", "1884");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("name a --host", Assert.Single(error.Trim().Split('\n')));
     }
 
     [Fact]

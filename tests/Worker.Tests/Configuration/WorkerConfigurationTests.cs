@@ -1,6 +1,9 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Hosting;
 using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Configuration;
@@ -12,10 +15,53 @@ public class WorkerConfigurationTests
     {
         StreamRnnOptions options = Load(("Mqtt:Host", "broker"));
 
-        Assert.Equal(1883, options.Mqtt.Port);
+        Assert.Equal(1883, options.Mqtt.EffectivePort);
         Assert.Equal("#", Assert.Single(options.Mqtt.EffectiveSubscriptions).Filter);
         Assert.Equal("streamrnn", options.Publish.Prefix);
         Assert.InRange(options.EffectiveShards, 1, 8);
+    }
+
+    [Fact]
+    public void Encryption_is_a_group_of_settings_and_moves_the_usual_port()
+    {
+        StreamRnnOptions options = Load(("Mqtt:Host", "broker"), ("Mqtt:Tls:Enabled", "true"), ("Mqtt:Tls:CaFile", "streamrnn.dll"),
+            ("Mqtt:Version", "V311"));
+
+        Assert.Equal(8883, options.Mqtt.EffectivePort);
+        MqttClientOptions connection = LinkOptions.Receiver(options);
+        Assert.Equal((8883, MqttVersion.V311, "streamrnn.dll"), (connection.Port, connection.Version, connection.Tls!.CaFile));
+        Assert.Null(LinkOptions.Sender(Load(("Mqtt:Host", "broker"))).Tls);
+    }
+
+    [Theory]
+    [InlineData(true, "broker", false)]
+    [InlineData(true, "192.0.2.1", false)]
+    [InlineData(false, "broker", true)]
+    [InlineData(false, "localhost", false)]
+    [InlineData(false, "::1", false)]
+    public void A_password_on_a_plain_connection_to_elsewhere_is_exposed(bool exposed, string host, bool tls)
+    {
+        MqttOptions mqtt = new() { Host = host, Username = "me", PasswordFile = "secret", Tls = new TlsOptions { Enabled = tls } };
+        Assert.Equal(exposed, mqtt.ExposesPassword);
+        Assert.False((mqtt with { PasswordFile = null }).ExposesPassword);
+    }
+
+    [Fact]
+    public void The_memory_bound_grows_with_what_may_be_held()
+    {
+        MemoryBound small = BoundOf(("Mqtt:Host", "broker"), ("Limits:Streams", "1000"));
+        MemoryBound more = BoundOf(("Mqtt:Host", "broker"), ("Limits:Streams", "2000"));
+        Assert.Equal(2 * small.Streams, more.Streams);
+        Assert.InRange(small.Streams / 1000, 1024, 32_768);
+        Assert.InRange(small.Connections, 2 * (8 << 20), 64 << 20);
+        Assert.True(BoundOf(("Mqtt:Host", "broker"), ("Publish:Capacity", "1000000")).Queues > small.Queues + 64_000_000);
+        Assert.True(BoundOf(("Broker:Enabled", "true"), ("Broker:Clients", "10")).Connections < BoundOf(("Broker:Enabled", "true")).Connections);
+
+        static MemoryBound BoundOf(params (string, string)[] settings)
+        {
+            StreamRnnOptions options = Load([("Shards", "2"), .. settings]);
+            return MemoryBound.Of(options, ModelCatalog.Load(options));
+        }
     }
 
     [Fact]
@@ -112,6 +158,7 @@ public class WorkerConfigurationTests
     [InlineData("is no host", "Mqtt:Host", "tcp://broker:1883")]
     [InlineData("without Username", "Mqtt:Host", "broker", "Mqtt:PasswordFile", "streamrnn.dll")]
     [InlineData("does not exist", "Mqtt:Host", "broker", "Mqtt:Username", "me", "Mqtt:PasswordFile", "no-such-file")]
+    [InlineData("is not Enabled", "Mqtt:Host", "broker", "Mqtt:Tls:AllowUntrusted", "true")]
     [InlineData("no topic filter", "Mqtt:Host", "broker", "Mqtt:Subscriptions:0:Filter", "a/#/b")]
     [InlineData("select the same topics", "Mqtt:Host", "b", "Mqtt:Subscriptions:0:Filter", "a/#", "Mqtt:Subscriptions:1:Filter", "a/+/x")]
     [InlineData("no topic to publish under", "Mqtt:Host", "broker", "Publish:Prefix", "out/#")]

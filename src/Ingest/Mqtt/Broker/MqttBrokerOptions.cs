@@ -3,11 +3,6 @@ using System.ComponentModel.DataAnnotations;
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>The embedded broker. Every bound is a bound on memory; what it refuses is counted.</summary>
-/// <remarks>
-/// At worst it holds, per connection, two packets of <see cref="MaximumPacketBytes"/> and two outboxes of
-/// <see cref="MaximumOutboxBytes"/>, and in all <see cref="MaximumTotalQueuedBytes"/>, <see cref="MaximumRetainedBytes"/>, 1 KB for each
-/// of <see cref="MaximumSubscriptions"/> and a will of up to 16 KB for each of <see cref="MaximumSessions"/>.
-/// </remarks>
 public sealed record MqttBrokerOptions
 {
     /// <summary>An IP address. Other than loopback it needs credentials, or <see cref="AllowAnonymous"/>.</summary>
@@ -74,4 +69,12 @@ public sealed record MqttBrokerOptions
 
     /// <summary>MQTT 5 clients with a longer keep-alive, or none, are told this one. Zero leaves the choice to them.</summary>
     [Range(0, 65_535)] public int MaximumKeepAliveSeconds { get; init; }
+
+    /// <summary>
+    /// What it holds at worst, in bytes: per connection two packets and two outboxes, and in all the queued and the retained messages,
+    /// 1 KB for each subscription and a will of up to 16 KB for each session.
+    /// </summary>
+    public long MemoryBoundBytes =>
+        (2L * MaximumConnections * (MaximumPacketBytes + MaximumOutboxBytes))
+        + MaximumTotalQueuedBytes + MaximumRetainedBytes + (1024L * MaximumSubscriptions) + (16L * 1024 * MaximumSessions);
 }

@@ -79,6 +79,12 @@ public sealed record MqttClientOptions
     /// <summary>Bytes of these messages.</summary>
     public int PublishBufferBytes { get; init; } = 8 << 20;
 
+    /// <summary>
+    /// What the client holds at worst, in bytes: the read buffer while it grows, what is kept for sending, and a few words for each
+    /// message that is not yet acknowledged.
+    /// </summary>
+    public long MemoryBoundBytes => (2L * MaximumPacketBytes) + PublishBufferBytes + (32L * PublishBufferMessages) + (16L * ReceiveMaximum);
+
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     internal void Validate()
     {
