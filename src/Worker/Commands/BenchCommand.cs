@@ -20,6 +20,7 @@ internal static class BenchCommand
         Command bench = new("bench", "Measures this machine: ns per step of each cell, ticks per second of the engine, CPU per packet.") { json, seconds };
         bench.Subcommands.Add(Part("cells", "Steps of the recurrent cells, alone and in micro-batches.", BenchCells.Run));
         bench.Subcommands.Add(Part("engine", "Ticks through the engine, stepped alone and with outputs encoded.", BenchEngine.Run));
+        bench.Subcommands.Add(BenchWire.Create(json));
         bench.SetAction(parsed => Report([.. BenchCells.Run(parsed.GetValue(seconds)), .. BenchEngine.Run(parsed.GetValue(seconds))], parsed.GetValue(json)));
         return bench;
 

@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>The worker as a service would start it: this executable with the verb <c>run</c>, in a process of its own.</summary>
+internal sealed class WireWorker : IDisposable
+{
+    private readonly Process _process;
+    private readonly int _probes = FreePort.Find();
+
+    /// <param name="broker">Null for the embedded one.</param>
+    public WireWorker((string Host, int Port)? broker, byte qos)
+    {
+        (Host, Port) = broker ?? ("127.0.0.1", FreePort.Find());
+        Topic = $"streamrnn-bench-{Environment.ProcessId}-{Port}-{qos}";   // a name of its own: the broker may serve others
+        string[] link = broker is null ? ["--embedded-broker", $"{Port}"] : ["--host", Host, "--port", $"{Port}"];
+        ProcessStartInfo start = new(Environment.ProcessPath!)
+        {
+            WorkingDirectory = AppContext.BaseDirectory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+            start.ArgumentList.Add(typeof(WireWorker).Assembly.Location);
+        foreach (string argument in (string[])["run", .. link, "--subscribe", $"{Topic}/#", "--qos", $"{qos}", "--probes", $"{_probes}"])
+            start.ArgumentList.Add(argument);
+        start.Environment["StreamRnn__Publish__Qos"] = $"{qos}";
+        start.Environment["StreamRnn__Mqtt__ClientId"] = Topic;
+        start.Environment["StreamRnn__Mqtt__SessionExpiry"] = "00:00:00";
+        _process = Process.Start(start)!;
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public string Host { get; }
+
+    public int Port { get; }
+
+    /// <summary>First level of the topics it listens to.</summary>
+    public string Topic { get; }
+
+    /// <summary>Of all its threads so far.</summary>
+    public TimeSpan CpuTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>Waits until it is connected and its subscription acknowledged.</summary>
+    public bool WaitUntilReady(TimeSpan patience)
+    {
+        using HttpClient probe = new() { Timeout = patience };
+        for (long startedAt = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(startedAt) < patience && !_process.HasExited; Thread.Sleep(50))
+        {
+            try
+            {
+                using HttpRequestMessage request = new(HttpMethod.Get, $"http://127.0.0.1:{_probes}/healthz/ready");
+                using HttpResponseMessage answer = probe.Send(request);
+                if (answer.IsSuccessStatusCode)
+                    return true;
+            }
+            catch (HttpRequestException)
+            {
+                // The probes' server is not up yet.
+            }
+        }
+        return false;
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}
+
+/// <summary>A mosquitto of our own on a free port.</summary>
+internal sealed class Mosquitto : IDisposable
+{
+    private readonly Process _process;
+
+    private Mosquitto(string path)
+    {
+        Port = FreePort.Find();
+        _process = Process.Start(new ProcessStartInfo(path, ["-p", $"{Port}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public int Port { get; }
+
+    /// <summary>Null where mosquitto is not installed.</summary>
+    public static Mosquitto? TryStart()
+    {
+        string? path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/sbin")
+            .Select(folder => Path.Combine(folder, "mosquitto")).FirstOrDefault(File.Exists);
+        return path is null ? null : new Mosquitto(path);
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}
+
+/// <summary>A port on loopback that nobody listens on, for a child process to take.</summary>
+internal static class FreePort
+{
+    public static int Find()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
