@@ -26,7 +26,8 @@ public class EndedByTheBrokerTests
         (int exitCode, _, string error) = await Executable.FinishAsync(worker);
 
         Assert.Equal(1, exitCode);
-        Assert.EndsWith($"another client connected as {id}; give each worker a Mqtt:ClientId of its own", error.Trim());
+        string said = $"another client connected as {id}; give each worker a Mqtt:ClientId of its own";
+        Assert.Contains(error.Split('\n'), line => line.StartsWith("streamrnn: ", StringComparison.Ordinal) && line.TrimEnd().EndsWith(said, StringComparison.Ordinal));
     }
 
     [Fact]
