@@ -14,9 +14,9 @@ internal sealed class WorkerInProcess : IDisposable
     private readonly WorkerMetrics _metrics = new();
     private readonly TickTraces _traces = new();
 
-    public WorkerInProcess(StreamRnnOptions options)
+    public WorkerInProcess(StreamRnnOptions options, TimeProvider? clock = null)
     {
-        Worker = new StreamWorker(options, Models, _metrics, _traces, Log, TimeProvider.System);
+        Worker = new StreamWorker(options, Models, _metrics, _traces, Log, clock ?? TimeProvider.System);
         Worker.Start();
     }
 
@@ -40,7 +40,8 @@ internal sealed class WorkerInProcess : IDisposable
     }
 
     /// <summary>The same, while the broker is not there yet or not sound.</summary>
-    public static WorkerInProcess Connecting(int port, string filter, Func<StreamRnnOptions, StreamRnnOptions>? change = null) =>
+    public static WorkerInProcess Connecting(
+        int port, string filter, Func<StreamRnnOptions, StreamRnnOptions>? change = null, TimeProvider? clock = null) =>
         new((change ?? (options => options))(new StreamRnnOptions
         {
             Mqtt = new MqttOptions
@@ -50,7 +51,7 @@ internal sealed class WorkerInProcess : IDisposable
                 ClientId = $"worker-{Guid.NewGuid():n}",
                 Subscriptions = [new SubscriptionOptions { Filter = filter }],
             },
-        }));
+        }), clock);
 
     public void Dispose()
     {

@@ -35,6 +35,6 @@ internal static partial class Log
     [LoggerMessage(109, LogLevel.Warning, "{ClientId}: {Broker} rejects a message of ours: {Reason}. Further ones are counted, not logged.")]
     public static partial void MessageRejected(ILogger logger, string clientId, string broker, MqttReasonCode reason);
 
-    [LoggerMessage(110, LogLevel.Warning, "{ClientId}: {Broker} has accepted and dropped us {Count} times; does another client use our client id?")]
+    [LoggerMessage(110, LogLevel.Warning, "{ClientId}: {Broker} has accepted and dropped us {Count} times; does another client use our client id? Trying on, without a line for each time.")]
     public static partial void DroppedAgain(ILogger logger, string clientId, string broker, int count);
 }

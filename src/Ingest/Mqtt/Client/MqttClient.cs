@@ -49,6 +49,7 @@ public sealed class MqttClient : IDisposable
     private volatile bool _receivingStopped;
     private int _state = (int)MqttClientState.Connecting;
     private bool _lostReported;
+    private bool _sessionLossReported;
     private int _shortConnections;
     private bool _everConnected;
     private long _released;
@@ -233,11 +234,14 @@ public sealed class MqttClient : IDisposable
         _everConnected = true;
         LastFailure = null;
         Interlocked.Increment(ref _connects);
-        Log.Connected(_logger, _options.ClientId, _broker, sessionPresent ? "resumed" : "new");
+        if (_shortConnections < SuspiciousConnections)
+            Log.Connected(_logger, _options.ClientId, _broker, sessionPresent ? "resumed" : "new");
         if (lost)
         {
             Interlocked.Increment(ref _sessionsLost);
-            Log.SessionLost(_logger, _options.ClientId, _broker);
+            if (!_sessionLossReported)
+                Log.SessionLost(_logger, _options.ClientId, _broker);
+            _sessionLossReported = true;
         }
         SetState(MqttClientState.Connected);
         return first || !sessionPresent;   // the first time the filters may be others than those of the session
@@ -343,7 +347,7 @@ public sealed class MqttClient : IDisposable
         if (connected && stood >= Sound)
         {
             _backoff.Reset();
-            (_lostReported, _shortConnections) = (false, 0);
+            (_lostReported, _sessionLossReported, _shortConnections) = (false, false, 0);
         }
         else if (connected && ++_shortConnections == SuspiciousConnections)
         {

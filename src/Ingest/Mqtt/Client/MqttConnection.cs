@@ -227,7 +227,7 @@ internal sealed class MqttConnection : IDisposable
         Limits = MqttServerLimits.From(connack.Properties);
         _keepAlive = Limits.KeepAliveSeconds > 0 ? TimeSpan.FromSeconds(Limits.KeepAliveSeconds) : _options.KeepAlive;
         _lastReadAt = _lastSentAt = _client.Clock.GetTimestamp();
-        _link.Established();
+        _link.Established(_keepAlive);
         bool subscribe = _client.Connected(connack.SessionPresent);
         if (subscribe && _options.Subscriptions.Count > 0)
             Write(MqttHandshake.Subscribe(_options));
@@ -276,6 +276,8 @@ internal sealed class MqttConnection : IDisposable
     /// <summary>The broker did what MQTT forbids: it is told why (MQTT 5), counted, and left.</summary>
     private string Violation(MqttReasonCode code, string what)
     {
+        string reason = "the broker sent what is not MQTT: " + what;
+        Interlocked.CompareExchange(ref _failure, reason, null);   // before the goodbye fails on a socket that is closed already
         _client.Violated();
         if (_established && _options.Version == MqttVersion.V5)
         {
@@ -284,7 +286,7 @@ internal sealed class MqttConnection : IDisposable
             lock (_sending)
                 TryWrite(bytes[..written]);
         }
-        return "the broker sent what is not MQTT: " + what;
+        return reason;
     }
 
     private static string Words(MqttReasonCode code, MqttProperties properties) =>

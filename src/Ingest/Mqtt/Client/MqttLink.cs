@@ -56,8 +56,16 @@ internal sealed class MqttLink : IDisposable
         throw last ?? new SocketException((int)SocketError.HostNotFound);
     }
 
-    /// <summary>The handshake is over: from now on a read waits for as long as it takes.</summary>
-    public void Established() => _socket.ReceiveTimeout = _socket.SendTimeout = 0;
+    /// <summary>
+    /// The handshake is over: from now on a read waits for as long as it takes. A write does not: while it waits, nobody can ask a peer
+    /// that has stopped reading whether it is there.
+    /// </summary>
+    /// <param name="patience">A peer that takes not one byte for so long is gone.</param>
+    public void Established(TimeSpan patience)
+    {
+        _socket.ReceiveTimeout = 0;
+        _socket.SendTimeout = (int)patience.TotalMilliseconds;
+    }
 
     /// <summary>Waits for bytes. 0 when the peer has closed.</summary>
     public int Read(Span<byte> into)

@@ -70,6 +70,24 @@ public sealed class MqttClientWireTests : IDisposable
     }
 
     [Fact]
+    public void A_broker_that_has_stopped_reading_is_left_though_a_write_waits_for_it()
+    {
+        const int Messages = 600;   // of 100 KB: more than the sockets between take
+        using MqttClient client = Start(Options() with { KeepAlive = TimeSpan.FromSeconds(1), PublishBufferBytes = 64 << 20 });
+        using FakeConnection frozen = _broker.AcceptAndWelcome(false, false);
+        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        byte[] payload = new byte[100_000];
+        for (int i = 0; i < Messages; i++)
+            client.Publish(new MqttPublish { Topic = "t"u8, Payload = payload, Qos = 1 });
+        Thread flush = new(client.Flush);
+        flush.Start();
+
+        using FakeConnection again = _broker.AcceptAndWelcome(true, false);
+        flush.Join();
+        Assert.Equal(Messages, client.UnconfirmedCount);
+    }
+
+    [Fact]
     public void More_in_flight_than_allowed_is_a_violation()
     {
         using MqttClient client = Start(Options("t") with { ReceiveMaximum = 2 });
