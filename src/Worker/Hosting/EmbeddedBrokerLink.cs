@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Worker.Commands;
@@ -17,12 +18,13 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     private readonly NoticeCodec _notices;
     private readonly bool _withStatus;
 
-    public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, TickTraces traces, WorkerMetrics metrics, ILoggerFactory loggers)
+    public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, FaultCounters faults, TickTraces traces, WorkerMetrics metrics,
+        ILoggerFactory loggers)
     {
         _traces = traces;
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
-        _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>());
+        _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>(), faults: faults);
         metrics.ObserveBroker(_broker);
     }
 

@@ -42,7 +42,7 @@ internal sealed class StreamWorker : IDisposable
         ModelMap map = models.Map(Streams);
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
-            ? new EmbeddedBrokerLink(options, Take, traces, metrics, loggers)
+            ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers)
             : new MqttClientLink(options, Take, Fail, Faults, traces, metrics, loggers, clock);
         MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -20,6 +21,7 @@ public sealed class MqttBroker : IDisposable
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
     private readonly MqttPublishHandler? _handler;
+    private readonly FaultCounters? _faults;
     private readonly TimeProvider _time;
     private readonly LogEpisodes _episodes = new();
     private readonly HashSet<BrokerConnection> _connections = [];
@@ -29,10 +31,12 @@ public sealed class MqttBroker : IDisposable
     private bool _stopped;
 
     /// <param name="handler">Null where nobody but subscribers wants the messages.</param>
-    public MqttBroker(MqttBrokerOptions options, MqttPublishHandler? handler = null, ILogger? logger = null, TimeProvider? time = null)
+    /// <param name="faults">Counts what clients send against the protocol.</param>
+    public MqttBroker(MqttBrokerOptions options, MqttPublishHandler? handler = null, ILogger? logger = null, TimeProvider? time = null,
+        FaultCounters? faults = null)
     {
         Options = options;
-        _handler = handler;
+        (_handler, _faults) = (handler, faults);
         _time = time ?? TimeProvider.System;
         Logger = logger ?? NullLogger.Instance;
         State = new BrokerState(options, Counters, _time);
@@ -157,6 +161,11 @@ public sealed class MqttBroker : IDisposable
             Log.ClientLeft(Logger, clientId, verdict.Reason);
         else
             LogRefusal(clientId, connection.Remote, verdict.Reason, verdict.Detail);
+        if (verdict.Reason is MqttBrokerClose.Malformed or MqttBrokerClose.ProtocolError)
+        {
+            _faults?.Refuse(verdict.Code == MqttReasonCode.PacketTooLarge ? TickFault.PayloadTooLarge : TickFault.ProtocolError,
+                Encoding.UTF8.GetBytes($"(client {clientId})"));
+        }
         lock (_connections)
             _connections.Remove(connection);
     }
