@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Spectre.Console;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Demo;
 using StreamRnn.Worker.Devices;
 using StreamRnn.Worker.Hosting;
@@ -27,27 +28,29 @@ internal static class DemoCommand
     {
         Option<TimeSpan?> duration = Duration.Option("--duration", "Stop after this long; else when every recording has been played.");
         Option<double> rate = Bounded.Option("--rate", "Readings per second of each device.", 250.0, value => value > 0, "more than 0");
+        Option<int?> dashboard = new("--dashboard") { Description = "Serve the view as a page too, on this port (0: any free one).", HelpName = "PORT" };
         Option<bool> json = new("--json") { Description = "Print the outcome as one last line of JSON." };
-        Command demo = new("demo", "See it work: a broker, devices that play real recordings, the worker and a live view, with no set-up.") { duration, rate, json };
-        demo.SetAction(parsed => Run(parsed.GetValue(duration), parsed.GetValue(rate), parsed.GetValue(json)));
+        Command demo = new("demo", "See it work: a broker, devices that play real recordings, the worker and a live view, with no set-up.") { duration, rate, dashboard, json };
+        demo.SetAction(parsed => Run(parsed.GetValue(duration), parsed.GetValue(rate), parsed.GetValue(dashboard), parsed.GetValue(json)));
         return demo;
     }
 
-    private static int Run(TimeSpan? duration, double rate, bool json)
+    private static int Run(TimeSpan? duration, double rate, int? dashboard, bool json)
     {
         StreamRnnOptions options = new() { Broker = new BrokerOptions { Enabled = true, Port = IsFree(UsualPort) ? UsualPort : 0 } };
-        LiveBoard? board = null;
         using WorkerMetrics metrics = new();
         using TickTraces traces = new();
         using StreamWorker worker = new(options, ModelCatalog.Load(options), metrics, traces, NullLoggerFactory.Instance, TimeProvider.System,
-            streams => [board = new LiveBoard(streams)]);
+            DashboardOptions.MaximumStreams);
+        LiveBoard board = worker.Board!;
         worker.Start();
+        using DemoPage? page = dashboard is int port ? DemoPage.Serve(port, worker) : null;
         IPEndPoint endPoint = ((EmbeddedBrokerLink)worker.Link).EndPoint!;
 
         using StopSignal stop = new(duration);
         using DemoDevices devices = DemoDevices.Connect(endPoint, stop.Token);
         devices.Start(rate, stop.Token);
-        DemoScreen screen = new(board!, worker, devices, endPoint, duration);
+        DemoScreen screen = new(board, worker, devices, endPoint, page?.Address, duration);
         if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
             screen.ShowLive(stop.Token);
         else
@@ -59,12 +62,12 @@ internal static class DemoCommand
         (long accepted, long stepped, long forecasts) = (worker.Intake.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published);
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new { published, accepted, stepped, forecasts, anomalies = board!.AnomalyCount }));
+            Console.WriteLine(JsonSerializer.Serialize(new { published, accepted, stepped, forecasts, anomalies = board.AnomalyCount }));
         }
         else
         {
             string others = accepted == published ? "" : $" ({accepted - published:N0} of them from other devices)";
-            Console.WriteLine($"published {published:N0}, accepted {accepted:N0}{others}, stepped {stepped:N0}, forecasts {forecasts:N0}, anomalies {board!.AnomalyCount:N0}");
+            Console.WriteLine($"published {published:N0}, accepted {accepted:N0}{others}, stepped {stepped:N0}, forecasts {forecasts:N0}, anomalies {board.AnomalyCount:N0}");
         }
 
         if (!confirmed)

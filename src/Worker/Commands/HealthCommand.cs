@@ -18,7 +18,7 @@ internal static class HealthCommand
         health.Add(port);
         health.Add(live);
         health.SetAction((parsed, cancelled) =>
-            AskAsync(parsed.GetValue(port) ?? ConfiguredPort(), parsed.GetValue(live) ? ProbeServer.Live : ProbeServer.Ready, cancelled));
+            AskAsync(parsed.GetValue(port) ?? ConfiguredPort(), parsed.GetValue(live) ? Probes.Live : Probes.Ready, cancelled));
         return health;
     }
 

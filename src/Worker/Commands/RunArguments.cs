@@ -44,10 +44,16 @@ internal sealed class RunArguments
         HelpName = "PORT",
     };
 
+    private readonly Option<int?> _dashboard = new("--dashboard")
+    {
+        Description = "Serve a page that shows streams, forecasts and anomalies on this port (0: any free one); it answers the probes too.",
+        HelpName = "PORT",
+    };
+
     public RunArguments(Command command)
     {
         foreach (Option option in new Option[]
-            { _config, _host, _port, _username, _passwordFile, _tls, _subscribe, _qos, _model, _dataDir, _shards, _embeddedBroker, _probes })
+            { _config, _host, _port, _username, _passwordFile, _tls, _subscribe, _qos, _model, _dataDir, _shards, _embeddedBroker, _probes, _dashboard })
         {
             command.Add(option);
         }
@@ -101,6 +107,7 @@ internal sealed class RunArguments
                 Port = embedded ?? options.Broker.Port,
             },
             Probes = options.Probes with { Port = parsed.GetValue(_probes) ?? options.Probes.Port },
+            Dashboard = options.Dashboard with { Port = parsed.GetValue(_dashboard) ?? options.Dashboard.Port },
         };
     }
 }

@@ -26,6 +26,8 @@ internal sealed record ConfigurationReport
 
     public required string Probes { get; init; }
 
+    public required string Dashboard { get; init; }
+
     /// <summary>What an operator should know before relying on it.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
@@ -39,6 +41,7 @@ internal sealed record ConfigurationReport
         ("memory", [string.Create(CultureInfo.InvariantCulture,
             $"at most {Memory.Total / 1e6:N0} MB: {Memory.Streams / 1e6:N0} for streams, {Memory.Queues / 1e6:N0} for queues of {Shards} shard{(Shards == 1 ? "" : "s")}, {Memory.Connections / 1e6:N0} for connections")]),
         ("probes", [Probes]),
+        ("dashboard", [Dashboard]),
         ("notes", Notes),
     ];
 
@@ -61,6 +64,9 @@ internal sealed record ConfigurationReport
             Probes = options.Probes.Port == 0
                 ? "none; set Probes:Port or --probes to have them"
                 : $"http://{options.Probes.Address}:{options.Probes.Port}/healthz/live, /healthz/ready, /healthz/startup",
+            Dashboard = options.Dashboard.Port is not int port
+                ? "none; set Dashboard:Port or --dashboard to have it"
+                : $"http://{options.Dashboard.Address}:{(port == 0 ? "(any free port)" : port)}/, which answers probes too",
             Notes = [.. NotesOf(options)],
         };
     }
@@ -110,6 +116,8 @@ internal sealed record ConfigurationReport
             yield return $"the embedded broker is open to everybody who reaches {options.Broker.Address}";
         if (options.Broker is { Enabled: true, Username: not null } && !IPAddress.IsLoopback(IPAddress.Parse(options.Broker.Address)))
             yield return "the embedded broker has no encryption: its clients' passwords travel in the clear";
+        if (options.Dashboard.Port is not null && !IPAddress.IsLoopback(IPAddress.Parse(options.Dashboard.Address)))
+            yield return $"the dashboard shows every stream to everybody who reaches {options.Dashboard.Address}";
         if (!options.Broker.Enabled)
             yield return $"the session is kept under the name {options.Mqtt.ClientId}: a second worker with it would take the connection away";
     }

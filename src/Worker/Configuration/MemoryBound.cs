@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Hosting;
 using StreamRnn.Worker.Publish;
 
@@ -21,7 +22,8 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections)
         int shards = options.EffectiveShards;
         long forecasts = options.Publish.Capacity + (ForecastQueue.BlockForecasts * (shards + 1L));
         return new MemoryBound(
-            options.Limits.Streams * (long)(models.LargestBytesPerStream + StreamDirectory.MaximumNameBytes + DirectoryBytes),
+            (options.Limits.Streams * (long)(models.LargestBytesPerStream + StreamDirectory.MaximumNameBytes + DirectoryBytes))
+                + (options.WatchedStreams * (long)LiveBoard.BytesPerStream),
             (shards * (long)options.Limits.QueueCapacity * Unsafe.SizeOf<Tick>()) + (forecasts * Unsafe.SizeOf<Forecast>()),
             options.Broker.Enabled
                 ? LinkOptions.Broker(options).MemoryBoundBytes

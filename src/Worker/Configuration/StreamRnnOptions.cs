@@ -37,8 +37,13 @@ public sealed record StreamRnnOptions : IValidatableObject
 
     public ProbesOptions Probes { get; init; } = new();
 
+    public DashboardOptions Dashboard { get; init; } = new();
+
     /// <summary>The number of shards that <see cref="Shards"/> means on this machine.</summary>
     public int EffectiveShards => Shards > 0 ? Shards : Math.Min(Environment.ProcessorCount, 8);
+
+    /// <summary>Streams the dashboard keeps the latest of; 0 where there is none.</summary>
+    public int WatchedStreams => Dashboard.Port is null ? 0 : Math.Min(Limits.Streams, DashboardOptions.MaximumStreams);
 
     /// <summary>The zone that <see cref="TimeZone"/> names.</summary>
     public TimeZoneInfo Zone => TimeZoneInfo.FindSystemTimeZoneById(TimeZone);
@@ -63,6 +68,10 @@ public sealed record StreamRnnOptions : IValidatableObject
             yield return new($"{Path.GetFullPath(DataDir)} is a file; name a directory", [nameof(DataDir)]);
         if (Broker.Enabled && Probes.Port == Broker.Port && Probes.Port != 0)
             yield return new($"Probes:Port and Broker:Port are both {Probes.Port}; give one of them another");
+        if (Dashboard.Port is > 0 && Dashboard.Port == Probes.Port)
+            yield return new($"Dashboard:Port and Probes:Port are both {Probes.Port}; the dashboard answers probes too: leave Probes:Port out");
+        if (Broker.Enabled && Dashboard.Port is > 0 && Dashboard.Port == Broker.Port)
+            yield return new($"Dashboard:Port and Broker:Port are both {Broker.Port}; give one of them another");
     }
 }
 
@@ -132,6 +141,26 @@ public sealed record ProbesOptions : IValidatableObject
     public int Port { get; init; }
 
     /// <summary>Where to listen. Anything but loopback shows the state of the worker to the network; a kubelet needs 0.0.0.0.</summary>
+    public string Address { get; init; } = "127.0.0.1";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!System.Net.IPAddress.TryParse(Address, out _))
+            yield return new($"'{Address}' is no IP address; write 127.0.0.1, ::1 or 0.0.0.0", [nameof(Address)]);
+    }
+}
+
+/// <summary>A page that shows streams, forecasts and anomalies as they come; it answers the probes too.</summary>
+public sealed record DashboardOptions : IValidatableObject
+{
+    /// <summary>Streams the page can show where <c>Limits:Streams</c> allows more: the first ones.</summary>
+    public const int MaximumStreams = 10_000;
+
+    /// <summary>TCP port; 0 takes a free one and says which; null opens none.</summary>
+    [Range(0, 65535)]
+    public int? Port { get; init; }
+
+    /// <summary>Where to listen. Anything but loopback shows every stream to everybody who reaches it: the page asks for no password.</summary>
     public string Address { get; init; } = "127.0.0.1";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Net;
 using Spectre.Console;
+using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Demo;
 
 /// <summary>Shows the demo as it runs: a live picture on a terminal, lines in a pipe.</summary>
+/// <param name="page">Where the dashboard is; null where there is none.</param>
 /// <param name="duration">Null where the recordings decide.</param>
-internal sealed class DemoScreen(LiveBoard board, StreamWorker worker, DemoDevices devices, IPEndPoint broker, TimeSpan? duration)
+internal sealed class DemoScreen(LiveBoard board, StreamWorker worker, DemoDevices devices, IPEndPoint broker, string? page, TimeSpan? duration)
 {
     private static readonly TimeSpan LivePeriod = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LinePeriod = TimeSpan.FromSeconds(5);
@@ -17,6 +19,8 @@ internal sealed class DemoScreen(LiveBoard board, StreamWorker worker, DemoDevic
     private long _lastAt = Stopwatch.GetTimestamp();
 
     private bool IsOver => duration is null && !devices.ArePlaying;
+
+    private string Page => page is null ? "" : $"  page {page}";
 
     public void ShowLive(CancellationToken stop) =>
         AnsiConsole.Live(Text.Empty).AutoClear(false).Overflow(VerticalOverflow.Crop).Start(live =>
@@ -31,7 +35,7 @@ internal sealed class DemoScreen(LiveBoard board, StreamWorker worker, DemoDevic
 
     public void ShowLines(CancellationToken stop)
     {
-        Console.WriteLine($"broker on {broker}: connect your own devices meanwhile, or read streamrnn/#");
+        Console.WriteLine($"broker on {broker}: connect your own devices meanwhile, or read streamrnn/#{Page}");
         board.AnomalyFound = anomaly => Console.WriteLine("anomaly  " + LiveView.Describe(anomaly));
         while (!IsOver && !stop.WaitHandle.WaitOne(LinePeriod))
             Console.WriteLine(Title("", ""));
@@ -44,7 +48,7 @@ internal sealed class DemoScreen(LiveBoard board, StreamWorker worker, DemoDevic
         (_lastStepped, _lastAt) = (stepped, Stopwatch.GetTimestamp());
         TimeSpan running = Stopwatch.GetElapsedTime(_startedAt);
         string limit = duration is TimeSpan length ? $" of {length:mm\\:ss}" : "";
-        return $"{strong}StreamRnn demo{end}  broker {broker}  {running:mm\\:ss}{limit}  "
+        return $"{strong}StreamRnn demo{end}  broker {broker}{Page}  {running:mm\\:ss}{limit}  "
             + $"{worker.Streams.Count:N0} streams  {stepped:N0} ticks  {rate:N0} ticks/s  {board.AnomalyCount:N0} anomalies";
     }
 }

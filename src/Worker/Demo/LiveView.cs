@@ -2,6 +2,7 @@ using System.Globalization;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using StreamRnn.Detection;
+using StreamRnn.Worker.Dashboard;
 
 namespace StreamRnn.Worker.Demo;
 
@@ -9,6 +10,9 @@ namespace StreamRnn.Worker.Demo;
 internal static class LiveView
 {
     private const string Levels = "▁▂▃▄▅▆▇█";
+    private const int ShownStreams = 24;
+    private const int ShownAnomalies = 10;
+    private const int CurveLength = 24;
     private const int WideFrom = 130;   // columns of the terminal
     private static readonly string[] Narrow = [];
 
@@ -16,19 +20,19 @@ internal static class LiveView
     /// <param name="title">One line: where the broker listens, how long it runs, how fast.</param>
     public static IRenderable Draw(LiveBoard board, string title, int streamCount)
     {
-        (IReadOnlyList<StreamLine> streams, IReadOnlyList<AnomalyLine> anomalies) = board.Read();
-        return new Rows(new Markup(title), DrawStreams(streams, streamCount), DrawAnomalies(anomalies));
+        BoardView view = board.Read(new BoardQuery(ShownStreams));
+        return new Rows(new Markup(title), DrawStreams(view.Streams, streamCount), DrawAnomalies([.. view.Anomalies.TakeLast(ShownAnomalies)]));
     }
 
     /// <summary>An anomaly in one line of text.</summary>
     public static string Describe(AnomalyLine anomaly)
     {
-        (string why, float nats) = Strongest(anomaly.Verdict.Evidence);
+        (string why, float nats) = anomaly.Strongest;
         return $"{Clock(anomaly.Time)}  {anomaly.Stream}  {Number(anomaly.Value)}, expected {Number(anomaly.Verdict.Forecast)} " +
             $"({Number(anomaly.Verdict.Lower)} to {Number(anomaly.Verdict.Upper)})  score {anomaly.Verdict.Score:0.00}  {why} {nats:0.0} nats";
     }
 
-    private static Table DrawStreams(IReadOnlyList<StreamLine> streams, int streamCount)
+    private static Table DrawStreams(IReadOnlyList<StreamRow> streams, int streamCount)
     {
         bool wide = AnsiConsole.Profile.Width >= WideFrom;
         Table table = new Table().Border(TableBorder.Simple);
@@ -36,16 +40,16 @@ internal static class LiveView
         foreach (string heading in (string[])["n", .. wide ? ["event time"] : Narrow, "value", "forecast", .. wide ? ["90 % interval", "surprise"] : Narrow, "score"])
             table.AddColumn(new TableColumn(heading).RightAligned().NoWrap());
         if (wide)
-            table.AddColumn(new TableColumn($"last {LiveBoard.CurveLength}").NoWrap());
+            table.AddColumn(new TableColumn($"last {CurveLength}").NoWrap());
 
-        foreach (StreamLine line in streams)
+        foreach (StreamRow line in streams)
             table.AddRow(DrawStream(line, wide));
         if (streamCount > streams.Count)
             table.AddRow($"and {streamCount - streams.Count:N0} more");
         return table;
     }
 
-    private static IEnumerable<IRenderable> DrawStream(StreamLine line, bool wide)
+    private static IEnumerable<IRenderable> DrawStream(StreamRow line, bool wide)
     {
         Verdict verdict = line.Verdict;
         yield return new Text(line.Name);
@@ -61,7 +65,7 @@ internal static class LiveView
         }
         yield return new Markup(verdict.Alarm ? $"[red]{verdict.Score:0.00}[/]" : verdict.Muted ? "[grey]resting[/]" : $"{verdict.Score:0.00}");
         if (wide)
-            yield return new Text(Curve(line.Curve));
+            yield return new Text(Curve(line.Curve.TakeLast(CurveLength).Select(point => point.Value)));
     }
 
     private static Panel DrawAnomalies(IReadOnlyList<AnomalyLine> anomalies)
@@ -81,12 +85,6 @@ internal static class LiveView
         (double low, double high) = (curve.Min(), curve.Max());
         return string.Concat(curve.Select(value => high > low ? Levels[(int)((value - low) / (high - low) * (Levels.Length - 1))] : Levels[0]));
     }
-
-    private static (string Name, float Nats) Strongest(Evidence evidence) => new (string, float)[]
-    {
-        ("level", evidence.Level), ("drift", evidence.Drift), ("shock", evidence.Shock),
-        ("season", evidence.Season), ("quiet", evidence.Quiet), ("record", evidence.Record),
-    }.MaxBy(channel => channel.Item2);
 
     private static string Clock(long time) =>
         DateTime.UnixEpoch.AddTicks(time / 100).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);

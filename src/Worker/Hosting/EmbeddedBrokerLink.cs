@@ -30,6 +30,8 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
 
     public string Name => "broker";
 
+    public string Description => $"broker on {EndPoint}";
+
     public bool IsReady => EndPoint is not null;
 
     /// <summary>Where it listens, with the port that was free where 0 was asked for; null before the start.</summary>

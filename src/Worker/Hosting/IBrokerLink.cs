@@ -5,6 +5,9 @@ namespace StreamRnn.Worker.Hosting;
 /// <summary>The worker's one way in and out: a broker it connects to, or its own. Messages are handed to the worker as they arrive.</summary>
 internal interface IBrokerLink : IMessageTransport, IDisposable
 {
+    /// <summary>Where ticks come from, in a few words.</summary>
+    string Description { get; }
+
     /// <summary>Whether ticks can arrive: the subscriptions have been acknowledged.</summary>
     bool IsReady { get; }
 

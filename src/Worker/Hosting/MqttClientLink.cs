@@ -62,6 +62,8 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public string Name => "mqtt";
 
+    public string Description => $"connected to {_mqtt.Host}:{_mqtt.EffectivePort}";
+
     public bool IsReady => _receiver.State == MqttClientState.Ready && _sender.State == MqttClientState.Ready;
 
     public void Start()

@@ -3,11 +3,12 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 
-/// <summary>The composition of <c>run</c>: probes outermost, then the worker; telemetry is made first and so ends last.</summary>
+/// <summary>The composition of <c>run</c>: probes and dashboard outermost, then the worker; telemetry is made first and so ends last.</summary>
 internal static class RunHost
 {
     /// <param name="configuration">Where log levels and OTEL_ variables are read from.</param>
@@ -18,7 +19,7 @@ internal static class RunHost
         builder.Configuration.AddConfiguration(configuration);
         AddLogging(builder.Logging, configuration);
         AddTelemetry(builder.Services, configuration);
-        AddProbes(builder.Services, options.Probes);
+        AddHttp(builder.Services, options);
         AddWorker(builder.Services, options, models, duration);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
 
@@ -54,18 +55,30 @@ internal static class RunHost
         services.AddSingleton<TickTraces>();
     }
 
-    private static void AddProbes(IServiceCollection services, ProbesOptions options)
+    private static void AddHttp(IServiceCollection services, StreamRnnOptions options)
     {
-        if (options.Port == 0)
-            return;
-        services.AddSingleton<IHostedService>(provider =>
+        services.AddSingleton(provider =>
         {
             IHostApplicationLifetime lifetime = provider.GetRequiredService<IHostApplicationLifetime>();
             StreamWorker worker = provider.GetRequiredService<StreamWorker>();
-            return new ProbeServer(options,
+            return new Probes(
                 () => lifetime.ApplicationStarted.IsCancellationRequested,
                 () => worker.IsReady && lifetime.ApplicationStarted.IsCancellationRequested);
         });
+        if (options.Probes.Port != 0)
+        {
+            services.AddSingleton<IHostedService>(provider => new HttpEndpoint("Probes", options.Probes.Address, options.Probes.Port,
+                provider.GetRequiredService<Probes>().AnswerAsync, provider.GetRequiredService<ILogger<HttpEndpoint>>()));
+        }
+        if (options.Dashboard.Port is int port)
+        {
+            services.AddSingleton<IHostedService>(provider =>
+            {
+                StreamWorker worker = provider.GetRequiredService<StreamWorker>();
+                DashboardPage page = new(worker.Board!, () => worker.Status, provider.GetRequiredService<Probes>().AnswerAsync);
+                return new HttpEndpoint("Dashboard", options.Dashboard.Address, port, page.AnswerAsync, provider.GetRequiredService<ILogger<HttpEndpoint>>());
+            });
+        }
     }
 
     private static void AddWorker(IServiceCollection services, StreamRnnOptions options, ModelCatalog models, TimeSpan? duration)
@@ -76,7 +89,8 @@ internal static class RunHost
             provider.GetRequiredService<WorkerMetrics>(),
             provider.GetRequiredService<TickTraces>(),
             provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            options.WatchedStreams));
         services.AddSingleton<IHostedService>(provider => new WorkerService(
             provider.GetRequiredService<StreamWorker>(),
             duration,

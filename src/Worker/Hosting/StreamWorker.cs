@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
@@ -26,9 +27,9 @@ internal sealed class StreamWorker : IDisposable
     private bool _stopped;
     private string? _failure;
 
-    /// <param name="more">Sinks beside the link: a view on a terminal.</param>
+    /// <param name="watchedStreams">Streams whose latest is kept on the <see cref="Board"/>; 0 where nobody watches.</param>
     public StreamWorker(StreamRnnOptions options, ModelCatalog models, WorkerMetrics metrics, TickTraces traces, ILoggerFactory loggers,
-        TimeProvider clock, Func<StreamDirectory, IReadOnlyList<IForecastSink>>? more = null)
+        TimeProvider clock, int watchedStreams = 0)
     {
         (_traces, _clock) = (traces, clock);
         _isBroker = options.Broker.Enabled;
@@ -39,6 +40,7 @@ internal sealed class StreamWorker : IDisposable
             Log.PasswordExposed(loggers.CreateLogger<StreamWorker>(), options.Mqtt.Host!);
 
         Streams = new StreamDirectory(options.Limits.Streams);
+        Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
         ModelMap map = models.Map(Streams);
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
@@ -49,7 +51,7 @@ internal sealed class StreamWorker : IDisposable
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
         Engine = new StreamEngine(map,
             new EngineCapacity(options.EffectiveShards, options.Limits.QueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
-            metrics, traces, [sink, .. more?.Invoke(Streams) ?? []]);
+            metrics, traces, Board is null ? [sink] : [sink, Board]);
 
         Intake = new PacketIntake(Streams, new TickRouter(Engine.Queues), Faults, clock, new IntakeOptions
         {
@@ -73,6 +75,12 @@ internal sealed class StreamWorker : IDisposable
     public FaultCounters Faults { get; }
 
     public IBrokerLink Link { get; }
+
+    /// <summary>What a page or a terminal shows; null where nobody is to look.</summary>
+    public LiveBoard? Board { get; }
+
+    public WorkerStatus Status => new(
+        Link.Description, IsReady, Streams.Count, Intake.AcceptedTickCount, Engine.Stepped, Engine.Published, Faults.Total);
 
     /// <summary>Whether ticks can arrive and would be stepped.</summary>
     public bool IsReady => Link.IsReady && !_stopped;

@@ -13,4 +13,7 @@ internal static partial class Log
 
     [LoggerMessage(402, LogLevel.Warning, "The password travels to {Host} in the clear: anybody on the way can read it. Set Mqtt:Tls:Enabled.")]
     public static partial void PasswordExposed(ILogger logger, string host);
+
+    [LoggerMessage(403, LogLevel.Information, "{What} on {Address}.")]
+    public static partial void Serving(ILogger logger, string what, string address);
 }

@@ -125,6 +125,7 @@ public class WorkerConfigurationTests
     [InlineData("Limits:QueueCapacity", "255", "1048577")]
     [InlineData("Limits:FarFuture", null, "3651d")]
     [InlineData("Probes:Port", "-1", "65536")]
+    [InlineData("Dashboard:Port", "-1", "65536")]
     public void A_number_out_of_range_is_shown_with_its_range(string key, string? below, string above)
     {
         foreach (string value in new[] { below, above }.OfType<string>())
@@ -165,6 +166,7 @@ public class WorkerConfigurationTests
     [InlineData("is no IP address", "Broker:Enabled", "true", "Broker:Address", "localhost")]
     [InlineData("can be reached from other machines", "Broker:Enabled", "true", "Broker:Address", "0.0.0.0")]
     [InlineData("belong together", "Broker:Enabled", "true", "Broker:Username", "me")]
+    [InlineData("answers probes too", "Mqtt:Host", "broker", "Dashboard:Port", "8080", "Probes:Port", "8080")]
     [InlineData("are both 8080", "Broker:Enabled", "true", "Broker:Port", "8080", "Probes:Port", "8080")]
     public void A_rule_across_fields_says_what_is_wrong_and_what_would_do(string expected, params string[] settings)
     {

@@ -1,29 +1,29 @@
 using System.Net;
-using StreamRnn.Worker.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.Hosting;
 
-public class ProbeServerTests
+public class ProbesTests
 {
     [Fact]
     public async Task Each_probe_answers_its_own_question()
     {
         bool started = false, ready = false;
-        ProbeServer server = new(new ProbesOptions(), () => started, () => ready);   // port 0: any free one
+        HttpEndpoint server = new("Probes", "127.0.0.1", port: 0, new Probes(() => started, () => ready).AnswerAsync, NullLogger.Instance);
         await server.StartAsync(CancellationToken.None);
         using HttpClient http = new() { BaseAddress = new Uri(server.Address!) };
 
-        await ExpectAsync(ProbeServer.Live, HttpStatusCode.OK, "live");
-        await ExpectAsync(ProbeServer.Startup, HttpStatusCode.ServiceUnavailable, "loading");
-        await ExpectAsync(ProbeServer.Ready, HttpStatusCode.ServiceUnavailable, "starting");
+        await ExpectAsync(Probes.Live, HttpStatusCode.OK, "live");
+        await ExpectAsync(Probes.Startup, HttpStatusCode.ServiceUnavailable, "loading");
+        await ExpectAsync(Probes.Ready, HttpStatusCode.ServiceUnavailable, "starting");
 
         started = true;
-        await ExpectAsync(ProbeServer.Startup, HttpStatusCode.OK, "started");
-        await ExpectAsync(ProbeServer.Ready, HttpStatusCode.ServiceUnavailable, "acknowledge the subscriptions");
+        await ExpectAsync(Probes.Startup, HttpStatusCode.OK, "started");
+        await ExpectAsync(Probes.Ready, HttpStatusCode.ServiceUnavailable, "acknowledge the subscriptions");
 
         ready = true;
-        await ExpectAsync(ProbeServer.Ready, HttpStatusCode.OK, "ready");
+        await ExpectAsync(Probes.Ready, HttpStatusCode.OK, "ready");
         await ExpectAsync("/healthz", HttpStatusCode.NotFound, "");
         await server.StopAsync(CancellationToken.None);
 

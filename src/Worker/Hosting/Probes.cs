@@ -1,0 +1,36 @@
+using Microsoft.AspNetCore.Http;
+
+namespace StreamRnn.Worker.Hosting;
+
+/// <summary>
+/// The three questions an orchestrator asks:
+/// <list type="bullet">
+/// <item><c>/healthz/live</c>: does the process answer? A loop with a bug ends the process, so nothing more is asked.</item>
+/// <item><c>/healthz/startup</c>: have models and states been loaded and the shards begun?</item>
+/// <item><c>/healthz/ready</c>: is that so, and have the subscriptions been acknowledged?</item>
+/// </list>
+/// 200 for yes, 503 for not yet, with one line that says why.
+/// </summary>
+/// <param name="isStarted">Whether start-up is over.</param>
+/// <param name="isReady">Whether ticks can arrive.</param>
+internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady)
+{
+    public const string Live = "/healthz/live";
+    public const string Ready = "/healthz/ready";
+    public const string Startup = "/healthz/startup";
+
+    public Task AnswerAsync(HttpContext context)
+    {
+        (bool yes, string answer) = context.Request.Path.Value switch
+        {
+            Live => (true, "live"),
+            Startup => isStarted() ? (true, "started") : (false, "loading models and states"),
+            Ready => isReady() ? (true, "ready") : (false, isStarted() ? "waiting for the broker to acknowledge the subscriptions" : "starting"),
+            _ => (false, ""),
+        };
+        context.Response.StatusCode = yes ? StatusCodes.Status200OK
+            : answer.Length > 0 ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound;
+        context.Response.ContentType = "text/plain";
+        return context.Response.WriteAsync(answer + "\n");
+    }
+}
