@@ -15,15 +15,17 @@ internal sealed class Shard
     private readonly Thread _thread;
     private readonly MicroBatch _batch;
     private readonly ForecastQueue _forecasts;
+    private readonly Publisher _publisher;
     private readonly WorkerMetrics _metrics;
     private readonly TickTraces? _traces;
     private readonly Tick[] _taken = new Tick[4 * MicroBatch.Capacity];
     private ForecastBlock _block;
     private long _stepped;
 
-    public Shard(int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, WorkerMetrics metrics, TickTraces? traces)
+    public Shard(
+        int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, Publisher publisher, WorkerMetrics metrics, TickTraces? traces)
     {
-        (_index, _forecasts, _metrics, _traces) = (index, forecasts, metrics, traces);
+        (_index, _forecasts, _publisher, _metrics, _traces) = (index, forecasts, publisher, metrics, traces);
         Ticks = new TickQueue(capacity.Ticks);
         _batch = new MicroBatch(models, capacity.Shards);
         _block = forecasts.Rent();
@@ -65,7 +67,7 @@ internal sealed class Shard
                     Release();
                 _batch.CopyTo(_block, waiting);
             }
-            if (Ticks.Count == 0)
+            if (Ticks.Count == 0 && !_publisher.TryPublish(_block))
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
         _forecasts.Complete();

@@ -25,7 +25,7 @@ public sealed class StreamEngine
         Models = models;
         Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics);
         _publisher = new Publisher(Forecasts, metrics, sinks);
-        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, metrics, traces))];
+        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, metrics, traces))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
 
         metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);

@@ -85,27 +85,40 @@ public sealed class ForecastQueue
         return filled;
     }
 
-    /// <summary>Takes the oldest block, waiting while there is none. Called by the publisher's thread only.</summary>
-    /// <param name="done">The block taken before, to be used again; null at first.</param>
-    /// <returns>Null when every shard has finished and nothing is left.</returns>
-    public ForecastBlock? Take(ForecastBlock? done)
+    /// <summary>Whether a shard may wait for the sinks.</summary>
+    public bool MayWait => _whenFull == WhenFull.Wait;
+
+    /// <summary>Waits while there is no block. Called by the publisher's thread only.</summary>
+    /// <returns>False when every shard has finished and nothing is left.</returns>
+    public bool WaitToTake()
     {
-        done?.Clear();
         lock (_lock)
         {
-            if (done is not null)
-                _free.Push(done);
             while (_count == 0 && _producers > 0)
                 Wait();
-            if (_count == 0)
-                return null;
+            return _count > 0;
+        }
+    }
 
+    /// <summary>Takes the oldest block; there is one. Called by the publisher's thread only.</summary>
+    public ForecastBlock Take()
+    {
+        lock (_lock)
+        {
             ForecastBlock block = _ring[_head];
             _head = (_head + 1) % _ring.Length;
             _count--;
             Signal();
             return block;
         }
+    }
+
+    /// <summary>Gives back a block that was taken.</summary>
+    public void Return(ForecastBlock done)
+    {
+        done.Clear();
+        lock (_lock)
+            _free.Push(done);
     }
 
     /// <summary>One shard has finished.</summary>

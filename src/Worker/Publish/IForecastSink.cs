@@ -1,6 +1,6 @@
 namespace StreamRnn.Worker.Publish;
 
-/// <summary>Where forecasts go: a broker, files, nowhere. Called by the publisher's thread only.</summary>
+/// <summary>Where forecasts go: a broker, files, nowhere. Called by one thread at a time, the publisher's or a shard's.</summary>
 public interface IForecastSink
 {
     /// <summary>A fixed name, as metrics show it.</summary>

@@ -2,7 +2,7 @@ using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Engine;
 
-/// <summary>Keeps what it is given. Read after the engine has drained; a closed gate holds the publisher up.</summary>
+/// <summary>Keeps what it is given. Read after the engine has drained; a closed gate holds whoever publishes up.</summary>
 internal sealed class CollectingSink : IForecastSink
 {
     private readonly object _gate = new();
@@ -11,6 +11,9 @@ internal sealed class CollectingSink : IForecastSink
     public string Name => "collecting";
 
     public List<Forecast> Forecasts { get; } = [];
+
+    /// <summary>Name of the thread that is held up; null where none is.</summary>
+    public string? Held { get; private set; }
 
     public bool Completed { get; private set; }
 
@@ -34,7 +37,10 @@ internal sealed class CollectingSink : IForecastSink
         lock (_gate)
         {
             while (_held)
+            {
+                Held = Thread.CurrentThread.Name;
                 Monitor.Wait(_gate);
+            }
         }
         Forecasts.AddRange(forecasts);
     }
