@@ -25,6 +25,7 @@ internal sealed class MqttClientLink : IBrokerLink
     private readonly NoticeCodec _notices;
     private readonly Action<string> _failed;
     private readonly bool _withStatus;
+    private volatile bool _owesOnline;
     private volatile bool _stopping;
 
     /// <param name="failed">Told why, with the remedy, when coming back to the broker is of no use; must not block.</param>
@@ -53,7 +54,7 @@ internal sealed class MqttClientLink : IBrokerLink
                 sent |= state == MqttClientState.Ready;
                 Note(state, "mqtt_out");
                 if (state == MqttClientState.Ready)
-                    Say(NoticeCodec.Online);
+                    SayOnline();
             },
             Refused = code => Judge(code, _sender!, sent),
         };
@@ -91,11 +92,18 @@ internal sealed class MqttClientLink : IBrokerLink
             _sender.Flush();
     }
 
-    public void Flush() => _sender.Flush();
+    public void Flush()
+    {
+        if (_owesOnline)
+            SayOnline();
+        _sender.Flush();
+    }
 
     public void Complete()
     {
-        Say(NoticeCodec.Offline);
+        // Where there is no connection, the last will has said it.
+        if (_sender.State == MqttClientState.Ready)
+            Say(NoticeCodec.Offline);
         _sender.Drain(LastConfirmations);
     }
 
@@ -106,10 +114,17 @@ internal sealed class MqttClientLink : IBrokerLink
         _sender.Dispose();
     }
 
-    private void Say(ReadOnlySpan<byte> status)
+    /// <summary>After an outage the buffer may be full of forecasts; then it is said when they have made room.</summary>
+    private void SayOnline() => _owesOnline = !Say(NoticeCodec.Online);
+
+    private bool Say(ReadOnlySpan<byte> status)
     {
-        if (_withStatus && _sender.TryPublish(new MqttPublish { Topic = _notices.StatusTopic, Payload = status, Qos = 1, Retain = true }))
-            _sender.Flush();
+        if (!_withStatus)
+            return true;
+        if (!_sender.TryPublish(new MqttPublish { Topic = _notices.StatusTopic, Payload = status, Qos = 1, Retain = true }))
+            return false;
+        _sender.Flush();
+        return true;
     }
 
     private void Note(MqttClientState state, string link)

@@ -149,7 +149,8 @@ internal sealed class StreamWorker : IDisposable
         }
     }
 
-    private void Fail(string reason)
+    /// <summary>Ends what cannot be ended in order: the first reason stands.</summary>
+    public void Fail(string reason)
     {
         if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
             Failed?.Invoke();

@@ -26,7 +26,15 @@ internal sealed class WorkerService(
     {
         if (_timer is not null)
             await _timer.DisposeAsync();
-        await Task.Run(worker.Dispose, cancellationToken);
+        try
+        {
+            await Task.Run(worker.Dispose, CancellationToken.None).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            worker.Fail($"gave up draining: the broker does not take the forecasts of {worker.Intake.AcceptedTickCount - worker.Engine.Published} ticks; "
+                + "is it there? What was not acknowledged comes again");
+        }
         if (worker.Failure is null)
             Log.Drained(logger, worker.Intake.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
@@ -12,11 +13,13 @@ internal sealed class FaultyBroker : IDisposable
     private readonly Queue<Action<Socket>> _misdeeds;
     private readonly List<Socket> _sockets = [];
     private readonly int _soundPort;
+    private readonly byte[] _victims;
 
     /// <param name="misdeeds">Each gets a socket on which CONNECT has been read, which is closed when it returns.</param>
-    public FaultyBroker(int soundPort, IEnumerable<Action<Socket>> misdeeds)
+    /// <param name="victims">Only those meet them whose client id, or another part of CONNECT, contains this.</param>
+    public FaultyBroker(int soundPort, IEnumerable<Action<Socket>> misdeeds, string victims = "")
     {
-        (_soundPort, _misdeeds) = (soundPort, new Queue<Action<Socket>>(misdeeds));
+        (_soundPort, _misdeeds, _victims) = (soundPort, new Queue<Action<Socket>>(misdeeds), Encoding.UTF8.GetBytes(victims));
         _listener.Start();
         Run(Accept);
     }
@@ -51,22 +54,27 @@ internal sealed class FaultyBroker : IDisposable
 
     private void Serve(Socket client)
     {
-        Action<Socket>? misdeed;
-        lock (_misdeeds)
-            _misdeeds.TryDequeue(out misdeed);
         using (client)
         {
-            if (misdeed is not null)
+            byte[] connect = new byte[4096];
+            int length = client.Receive(connect);
+            if (Misdeed(connect.AsSpan(0, length)) is Action<Socket> misdeed)
             {
-                client.Receive(new byte[4096]);
                 misdeed(client);
                 return;
             }
             using Socket broker = Keep(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
             broker.Connect(IPAddress.Loopback, _soundPort);
+            broker.Send(connect.AsSpan(0, length));
             Run(() => Copy(broker, client));
             Copy(client, broker);
         }
+    }
+
+    private Action<Socket>? Misdeed(ReadOnlySpan<byte> connect)
+    {
+        lock (_misdeeds)
+            return connect.IndexOf(_victims) >= 0 && _misdeeds.TryDequeue(out Action<Socket>? misdeed) ? misdeed : null;
     }
 
     private static void Copy(Socket from, Socket to)
