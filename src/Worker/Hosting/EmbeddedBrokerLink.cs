@@ -14,6 +14,7 @@ namespace StreamRnn.Worker.Hosting;
 internal sealed class EmbeddedBrokerLink : IBrokerLink
 {
     private readonly MqttBroker _broker;
+    private readonly OutputMessage.Sender _send;   // made once: a method group would allocate for every message
     private readonly TickTraces _traces;
     private readonly NoticeCodec _notices;
     private readonly bool _withStatus;
@@ -25,6 +26,7 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
         _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>(), faults: faults);
+        _send = _broker.Gather;
         metrics.ObserveBroker(_broker);
     }
 
@@ -51,13 +53,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     }
 
     public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
-        OutputMessage.Send(_broker.Publish, topic, payload, delivery, trace, _traces);
+        OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
 
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload) => _broker.Publish(topic, payload);
 
-    public void Flush()
-    {
-    }
+    public void Flush() => MqttBroker.Flush();
 
     public void Complete() => Say(NoticeCodec.Offline);
 

@@ -20,6 +20,7 @@ internal sealed class MqttClientLink : IBrokerLink
     private readonly MqttOptions _mqtt;
     private readonly MqttClient _receiver;
     private readonly MqttClient _sender;
+    private readonly OutputMessage.Sender _send;   // made once: a method group would allocate for every message
     private readonly TickTraces _traces;
     private readonly WorkerMetrics _metrics;
     private readonly NoticeCodec _notices;
@@ -58,6 +59,7 @@ internal sealed class MqttClientLink : IBrokerLink
             },
             Refused = code => Judge(code, _sender!, sent),
         };
+        _send = _sender.Publish;
         metrics.ObserveClients(("mqtt_in", _receiver), ("mqtt_out", _sender));
     }
 
@@ -77,7 +79,7 @@ internal sealed class MqttClientLink : IBrokerLink
     {
         try
         {
-            OutputMessage.Send(_sender.Publish, topic, payload, delivery, trace, _traces);
+            OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
         }
         catch (ObjectDisposedException)
         {

@@ -119,6 +119,20 @@ internal sealed class BrokerConnection
             _broker.Sender.Mark(this);
     }
 
+    /// <summary>Sends what is due on the thread that brought it about; what the socket does not take is left to the sender.</summary>
+    public void ServeNow()
+    {
+        Interlocked.Exchange(ref _marked, 0);
+        try
+        {
+            FlushReplies();
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            Abort(MqttBrokerClose.ConnectionLost, MqttReasonCode.Success);
+        }
+    }
+
     private void MarkForSender()
     {
         // The reader flushes its own connection when it has handled what it received.

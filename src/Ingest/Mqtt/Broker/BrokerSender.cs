@@ -8,6 +8,12 @@ internal sealed class BrokerSender : IDisposable
 {
     private const int RetryMilliseconds = 5;
 
+    [ThreadStatic]
+    private static List<BrokerConnection>? s_gathered;   // what this thread will serve itself
+
+    [ThreadStatic]
+    private static bool s_gathering;
+
     private readonly object _lock = new();
     private readonly Thread _thread;
     private List<BrokerConnection> _marked = [];
@@ -26,12 +32,34 @@ internal sealed class BrokerSender : IDisposable
     {
         if (!connection.TryMark())
             return;
+        if (s_gathering)
+        {
+            s_gathered!.Add(connection);
+            return;
+        }
         lock (_lock)
         {
             _marked.Add(connection);
             if (_sleeping)
                 Monitor.Pulse(_lock);
         }
+    }
+
+    /// <summary>Until it is stopped, what this thread marks is left for its <see cref="Flush"/>, and the sender sleeps on.</summary>
+    public static void Gather(bool start)
+    {
+        s_gathered ??= [];
+        s_gathering = start;
+    }
+
+    /// <summary>Sends, on this thread, what it has gathered.</summary>
+    public static void Flush()
+    {
+        if (s_gathered is not List<BrokerConnection> gathered)
+            return;
+        foreach (BrokerConnection connection in gathered)
+            connection.ServeNow();
+        gathered.Clear();
     }
 
     /// <summary>Ends after what is marked has been tried once more.</summary>

@@ -108,6 +108,23 @@ public sealed class MqttBroker : IDisposable
     /// <summary>Sends a message of the owner's to whoever subscribes. Any thread; waits for no socket.</summary>
     public void Publish(in MqttPublish publish) => State.Route(publish, publisher: null);
 
+    /// <summary>The same, but it leaves with this thread's next <see cref="Flush"/>, which saves waking the sender for a message or two.</summary>
+    public void Gather(in MqttPublish publish)
+    {
+        BrokerSender.Gather(start: true);
+        try
+        {
+            Publish(publish);
+        }
+        finally
+        {
+            BrokerSender.Gather(start: false);
+        }
+    }
+
+    /// <summary>Sends what this thread has gathered, as far as the sockets take it without blocking.</summary>
+    public static void Flush() => BrokerSender.Flush();
+
     /// <summary>Sends a message of the owner's to whoever subscribes. Any thread; waits for no socket.</summary>
     /// <param name="topic">UTF-8, without wildcards.</param>
     /// <param name="contentType">UTF-8, at most 200 bytes; MQTT 5 subscribers see it.</param>
