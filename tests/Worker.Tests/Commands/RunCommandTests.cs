@@ -47,6 +47,30 @@ public class RunCommandTests
     }
 
     [Fact]
+    public async Task The_dashboard_says_where_it_is_and_shows_the_worker()
+    {
+        Process worker = Executable.Start(["run", "--embedded-broker", "0", "--dashboard", "0"]);
+        string? line;
+        string? url = null;
+        do
+        {
+            line = await worker.StandardError.ReadLineAsync();
+            url ??= line?.Split("Dashboard on ") is [_, string address] ? address.TrimEnd('.') : null;
+        }
+        while (line?.Contains("Started") == false);
+
+        using HttpClient http = new() { BaseAddress = new Uri(url!) };
+        string answer = await http.GetStringAsync(new Uri("/api/streams", UriKind.Relative));
+        string page = await http.GetStringAsync(new Uri("/", UriKind.Relative));
+        (int healthy, string ready, _) = await Executable.RunAsync("health", "--port", $"{http.BaseAddress.Port}");
+        worker.Kill();
+
+        Assert.StartsWith("{\"link\":\"broker on 127.0.0.1:", answer);
+        Assert.StartsWith("<!doctype html>", page);
+        Assert.Equal((0, "ready"), (healthy, ready.Trim()));
+    }
+
+    [Fact]
     public async Task A_port_that_is_taken_is_a_failure_of_one_line_with_the_remedy()
     {
         using TcpListener taken = new(IPAddress.Loopback, 0);
