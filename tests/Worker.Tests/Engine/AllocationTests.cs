@@ -13,7 +13,7 @@ namespace StreamRnn.Worker.Tests.Engine;
 /// <summary>Each thread of the walk is asked what it has allocated: the reader, the shard from inside its step, the publisher from inside its sink.</summary>
 public sealed class AllocationTests
 {
-    private const int Streams = 100;
+    private const int Streams = 100, Rounds = 5;
 
     [Fact]
     public void Ten_thousand_warm_ticks_allocate_nothing_from_packet_bytes_to_encoded_forecast()
@@ -51,14 +51,18 @@ public sealed class AllocationTests
 
         Send(20_000);   // every stream settled, every path compiled
 
-        (long reader, long shard, long publisher) = (GC.GetAllocatedBytesForCurrentThread(), model.AllocatedBytes, transport.AllocatedBytes);
-        Send(10_000);
-        reader = GC.GetAllocatedBytesForCurrentThread() - reader;
-        (shard, publisher) = (model.AllocatedBytes - shard, transport.AllocatedBytes - publisher);
+        // What is made once, such as the event of a lock that two threads want for the first time, is made in one round and not in the next.
+        (long Reader, long Shard, long Publisher) allocated = (1, 1, 1);
+        for (int round = 0; round < Rounds && allocated != (0, 0, 0); round++)
+        {
+            (long reader, long shard, long publisher) = (GC.GetAllocatedBytesForCurrentThread(), model.AllocatedBytes, transport.AllocatedBytes);
+            Send(10_000);
+            allocated = (GC.GetAllocatedBytesForCurrentThread() - reader, model.AllocatedBytes - shard, transport.AllocatedBytes - publisher);
+        }
 
         engine.Drain();
-        Assert.Equal(30_000, transport.Count);
-        Assert.Equal((0, 0, 0), (reader, shard, publisher));
+        Assert.Equal(sent, transport.Count);
+        Assert.Equal((0, 0, 0), allocated);
     }
 
     private static byte[] Publish(int stream)
@@ -77,6 +81,9 @@ public sealed class AllocationTests
 
     private sealed class CountingTransport : IMessageTransport
     {
+        // The publisher sends or, while nothing waits, the shard: each is asked what it has allocated since it was here last.
+        [ThreadStatic] private static long? t_before;
+
         public string Name => "counting";
 
         public long Count { get; private set; }
@@ -86,7 +93,9 @@ public sealed class AllocationTests
         public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace)
         {
             Count += topic.EndsWith("/forecast"u8) ? 1 : 0;
-            AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
+            long now = GC.GetAllocatedBytesForCurrentThread();
+            AllocatedBytes += now - (t_before ?? now);
+            t_before = now;
         }
 
         public void Flush()
