@@ -147,7 +147,8 @@ public sealed class StreamEngineTests : IDisposable
 
         for (int stream = 0; stream < 3; stream++)
             engine.Queues[stream % 2].Add([At(stream, 0, 1) with { Ledger = ledger, Packet = packet }]);
-        Assert.True(SpinWait.SpinUntil(() => engine.Stepped == 3, TimeSpan.FromSeconds(20)));
+        // Not all three need be stepped yet: a shard that has nothing else to do publishes itself, and waits in the sink.
+        Assert.True(SpinWait.SpinUntil(() => engine.Stepped > 0, TimeSpan.FromSeconds(20)));
         Assert.Equal(0, ledger.Take(due));
 
         sink.LetGo();
