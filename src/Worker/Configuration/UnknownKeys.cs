@@ -4,7 +4,7 @@ using Microsoft.Extensions.Configuration;
 namespace StreamRnn.Worker.Configuration;
 
 /// <summary>
-/// Finds keys that no option answers to. A key that is silently ignored is a setting its author believes in, so a typo stops the service
+/// Finds keys that no option answers to, and single values where a group or a list of them belongs. A key that is silently ignored is a setting its author believes in, so a typo stops the service
 /// and is told the nearest key there is.
 /// </summary>
 internal static class UnknownKeys
@@ -12,6 +12,8 @@ internal static class UnknownKeys
     public static IEnumerable<string> Find(IConfigurationSection section, Type type)
     {
         PropertyInfo[] settings = [.. Settings(type)];
+        if (section.Value is { Length: > 0 } value)
+            yield return $"{section.Path} is '{value}', where a group of settings belongs: {Names(settings)}";
         foreach (IConfigurationSection child in section.GetChildren())
         {
             PropertyInfo? setting = Array.Find(settings, p => p.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase));
@@ -26,6 +28,8 @@ internal static class UnknownKeys
             }
             else if (ItemOf(setting.PropertyType) is Type item)
             {
+                if (child.Value is { Length: > 0 } single)
+                    yield return $"{child.Path} is '{single}', where a list of groups belongs, each with {Names([.. Settings(item)])}";
                 foreach (string problem in child.GetChildren().SelectMany(entry => Find(entry, item)))
                     yield return problem;
             }
@@ -75,6 +79,8 @@ internal static class UnknownKeys
         PropertyInfo nearest = settings.MinBy(setting => Distance(setting.Name, key))!;
         return Distance(nearest.Name, key) <= Math.Max(2, key.Length / 3)
             ? $"did you mean {path}:{nearest.Name}?"
-            : $"{path} has {string.Join(", ", settings.Select(setting => setting.Name))}";
+            : $"{path} has {Names(settings)}";
     }
+
+    private static string Names(PropertyInfo[] settings) => string.Join(", ", settings.Select(setting => setting.Name));
 }

@@ -100,6 +100,13 @@ public class WorkerConfigurationTests
         Assert.Contains("StreamRnn:Limits has Streams, PayloadBytes, QueueCapacity, FarFuture", problem);
     }
 
+    [Theory]
+    [InlineData("Mqtt:Subscriptions", "StreamRnn:Mqtt:Subscriptions is 'plant/#', where a list of groups belongs, each with Filter, Qos")]
+    [InlineData("Mqtt:Subscriptions:0", "StreamRnn:Mqtt:Subscriptions:0 is 'plant/#', where a group of settings belongs: Filter, Qos")]
+    [InlineData("Limits", "StreamRnn:Limits is 'plant/#', where a group of settings belongs: Streams")]
+    public void One_value_where_a_group_or_a_list_belongs_stops_the_service(string key, string expected) =>
+        Assert.StartsWith(expected, Assert.Single(Problems(("Mqtt:Host", "broker"), (key, "plant/#"))));
+
     [Fact]
     public void A_misspelt_section_is_found_too()
     {
