@@ -21,7 +21,7 @@ public sealed record RecordingOptions
 /// </summary>
 /// <remarks>
 /// The time column is the first of timestamp, time, date, ts, month and datetime, in any case and also with its unit as in <c>time_ms</c>,
-/// whose first rows hold times. Without one the rows are a second apart from 1970 on, and the row's number stands for the text. A column
+/// whose first rows, if there are any, hold times. Without one the rows are a second apart from 1970 on, and the row's number stands for the text. A column
 /// whose first rows hold text and no number is no value column unless it is asked for.
 /// </remarks>
 public sealed class CsvRecording : IDisposable
@@ -118,7 +118,7 @@ public sealed class CsvRecording : IDisposable
             for (int column = 0; column < sample.Header.Length; column++)
             {
                 UnitOf(sample.Header[column], out string stem);
-                bool holdsTimes = sample.Columns[column].Times > (name is "date" or "month" ? sample.Columns[column].SmallNumbers : 0);
+                bool holdsTimes = sample.Rows == 0 || sample.Columns[column].Times > (name is "date" or "month" ? sample.Columns[column].SmallNumbers : 0);
                 if (holdsTimes && stem.Equals(name, StringComparison.OrdinalIgnoreCase))
                     return column;
             }
@@ -152,7 +152,7 @@ public sealed class CsvRecording : IDisposable
     }
 
     /// <summary>Header and what the first rows hold.</summary>
-    private sealed record Sample(string Path, string[] Header, ColumnSample[] Columns)
+    private sealed record Sample(string Path, string[] Header, ColumnSample[] Columns, int Rows)
     {
         public string HeaderText => Header.Length == 1 ? $"its only column is {Header[0]}" : $"its columns are {string.Join(", ", Header)}";
 
@@ -162,15 +162,19 @@ public sealed class CsvRecording : IDisposable
             if (!reader.TryRead())
                 throw new InvalidDataException($"{path}: the file is empty; a recording begins with a header that names its columns.");
             string[] header = [.. Enumerable.Range(0, reader.FieldCount).Select(i => Encoding.UTF8.GetString(reader.Field(i)).Trim())];
-            if (header.All(name => PlainPayload.TryParse(Encoding.UTF8.GetBytes(name), out _) == TickFault.None))
-                throw new InvalidDataException($"{path}: line 1 holds numbers where a header should name the columns; add a line such as timestamp,value.");
+            if (header.All(name => IsValue(Encoding.UTF8.GetBytes(name), zone)))
+                throw new InvalidDataException($"{path}: line 1 holds values where a header should name the columns; add a line such as timestamp,value.");
 
             var columns = new ColumnSample[header.Length];
-            for (int row = 0; row < SampledRows && reader.TryRead(); row++)
+            int rows = 0;
+            for (; rows < SampledRows && reader.TryRead(); rows++)
                 for (int column = 0; column < header.Length; column++)
                     columns[column].Add(reader.Field(column).Trim(" "u8), zone);
-            return new Sample(path, header, columns);
+            return new Sample(path, header, columns, rows);
         }
+
+        private static bool IsValue(ReadOnlySpan<byte> name, TimeZoneInfo zone) =>
+            PlainPayload.TryParse(name, out _) == TickFault.None || EventTime.TryParse(name, zone, TimeUnit.ByMagnitude, out _);
 
         public int IndexOf(string column)
         {

@@ -105,6 +105,15 @@ public sealed class CsvRecordingTests : IDisposable
     }
 
     [Fact]
+    public void A_header_alone_is_a_recording_without_rows()
+    {
+        using CsvRecording recording = Open("timestamp,value\n");
+        Assert.Equal("timestamp", recording.TimeColumn);
+        Assert.Equal(["value"], recording.ValueColumns);
+        Assert.False(recording.TryRead());
+    }
+
+    [Fact]
     public void In_a_file_of_one_column_an_empty_line_is_a_gap()
     {
         using CsvRecording recording = Open("value\n5\n\n7\n");
@@ -129,7 +138,8 @@ public sealed class CsvRecordingTests : IDisposable
 
     [Theory]
     [InlineData("", "the file is empty")]
-    [InlineData("1,2\n3,4\n", "line 1 holds numbers where a header should name the columns")]
+    [InlineData("1,2\n3,4\n", "line 1 holds values where a header should name the columns")]
+    [InlineData("2026-01-01 00:00,2\n2026-01-01 00:01,4\n", "line 1 holds values where a header should name the columns")]
     [InlineData("time,note\n2026-01-01,x\n", "no column holds numbers in its first 100 rows; name one with --value-column (its columns are time, note)")]
     [InlineData("time,value\n2026-01-01,\"1\n", "line 2: a quotation mark is opened and never closed")]
     public void What_is_no_recording_is_refused_with_the_remedy(string text, string message) =>
