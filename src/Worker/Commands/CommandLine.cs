@@ -27,6 +27,13 @@ internal static class CommandLine
             return Usage;
         }
 
+        // Asking for help silences the parser, but there is none for a verb that does not exist.
+        if (parsed.UnmatchedTokens is [string unknown, ..])
+        {
+            await Console.Error.WriteLineAsync($"streamrnn: Unrecognized command or argument '{unknown}'. See 'streamrnn --help'.");
+            return Usage;
+        }
+
         try
         {
             // Verbs that have something to drain listen to signals themselves, see StopSignal.

@@ -12,10 +12,12 @@ public class CommandLineTests
         Assert.Empty(error);
     }
 
-    [Fact]
-    public async Task An_unknown_verb_is_a_usage_error_of_one_line()
+    [Theory]
+    [InlineData("nosuch")]
+    [InlineData("nosuch", "--help")]
+    public async Task An_unknown_verb_is_a_usage_error_of_one_line(params string[] arguments)
     {
-        (int exitCode, string output, string error) = await Executable.RunAsync("nosuch");
+        (int exitCode, string output, string error) = await Executable.RunAsync(arguments);
 
         Assert.Equal(2, exitCode);
         Assert.Empty(output);
