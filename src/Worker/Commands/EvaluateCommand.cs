@@ -21,11 +21,13 @@ internal static class EvaluateCommand
         evaluate.SetAction(parsed =>
         {
             bool asJson = parsed.GetValue(json);
-            if (!asJson)
-                Console.WriteLine($"{"recording",-58} {"rows",8} {"RMSE",10} {"MAE",10} {"RMSE/pers.",10} {"MAE/pers.",10} {"skill",7} {"coverage",8}");
+            bool untitled = !asJson;
             foreach (RecordingFile file in RecordingFile.Find(parsed.GetRequiredValue(outputs)))
             {
                 ForecastScore score = Score(file, parsed.GetValue(skip));
+                if (untitled)
+                    Console.WriteLine($"{"recording",-58} {"rows",8} {"RMSE",10} {"MAE",10} {"RMSE/pers.",10} {"MAE/pers.",10} {"skill",7} {"coverage",8}");
+                untitled = false;
                 Console.WriteLine(asJson ? Json(file, score) : Line(file, score));
             }
             return CommandLine.Success;
@@ -35,7 +37,7 @@ internal static class EvaluateCommand
 
     private static ForecastScore Score(RecordingFile file, int skip)
     {
-        using CsvRecording rows = CsvRecording.Open(file.Path, new RecordingOptions { ValueColumns = Columns });
+        using CsvRecording rows = Open(file.Path);
         ForecastScore score = new(skip);
         double[] row = new double[Columns.Length];
         while (rows.TryRead())
@@ -48,6 +50,18 @@ internal static class EvaluateCommand
             score.Add(row[0], row[1], row[2], row[3]);
         }
         return score;
+    }
+
+    private static CsvRecording Open(string path)
+    {
+        try
+        {
+            return CsvRecording.Open(path, new RecordingOptions { ValueColumns = Columns });
+        }
+        catch (InvalidDataException e)
+        {
+            throw new CommandFailedException($"{e.Message} This is no output of 'streamrnn replay', which is what evaluate measures.");
+        }
     }
 
     private static string Line(RecordingFile file, ForecastScore score) =>
