@@ -102,7 +102,7 @@ public sealed class SafeTensors
         return file;
     }
 
-    internal InvalidDataException Refuse(string what) => new($"{_file}: {what}.");
+    internal InvalidDataException Refuse(string what) => new($"{_file}: {what}{(what.EndsWith('?') ? "" : ".")}");
 
     private static void WriteNumbers(Utf8JsonWriter json, string name, IReadOnlyList<int> numbers)
     {
