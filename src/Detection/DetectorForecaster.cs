@@ -12,7 +12,7 @@ namespace StreamRnn.Detection;
 public sealed class DetectorForecaster : Forecaster
 {
     private const int CacheLine = 16;      // floats
-    private const int ScalarFloats = 96;   // at the start of a Detector: what every row needs, before the long arrays
+    private const int ScalarFloats = 176;  // at the start of a Detector: what every row needs, before the long arrays
 
     private readonly SequenceModel _model;
     private readonly AdaptiveHeads _heads;
