@@ -75,7 +75,7 @@ public static class TickFaults
         TickFault.PayloadTooLarge => "the payload is larger than the payload limit",
         TickFault.TooManyValues => "one payload holds more values than are taken from it",
         TickFault.StreamLimit => "the limit of streams is reached; raise it or narrow the subscription",
-        TickFault.StreamName => "the stream's name is empty, longer than 1,024 bytes, or that of another topic and field",
+        TickFault.StreamName => "the stream's name is empty, longer than 1,024 bytes, deeper than 128 levels, or that of another topic and field",
         TickFault.FarFuture => "the event time is too far ahead of the arrival; is a clock wrong?",
         TickFault.MalformedTime => "the time field is no ISO 8601 text and no Unix time",
         TickFault.OwnOutput => "the topic is our own output or $SYS; narrow the subscription",

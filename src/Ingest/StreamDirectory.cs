@@ -23,6 +23,12 @@ public sealed class StreamDirectory
     /// <summary>Longest name in bytes.</summary>
     public const int MaximumNameBytes = 1024;
 
+    /// <summary>
+    /// Most topic levels of a name. Our outputs lie a few levels deeper, and a broker ends the connection of whoever publishes deeper than
+    /// it allows (mosquitto: 200), each time the message comes again: one device would hold up the outputs of all.
+    /// </summary>
+    public const int MaximumLevels = 128;
+
     /// <summary>Most streams a directory can be asked to hold: their longest names fill the 32 bits of a position.</summary>
     public const int MaximumLimit = 1 << 22;
 
@@ -76,6 +82,8 @@ public sealed class StreamDirectory
         stream = Volatile.Read(ref _index).Find(hash, name);
         if (stream < 0)
         {
+            if (topic.Count((byte)'/') >= MaximumLevels)
+                return TickFault.StreamName;
             TickFault fault = TryAdd(hash, name, topic.Length, out stream);
             if (fault != TickFault.None)
                 return fault;

@@ -47,6 +47,17 @@ public class StreamDirectoryTests
     }
 
     [Fact]
+    public void A_topic_of_128_levels_is_taken_and_a_deeper_one_refused()
+    {
+        var directory = new StreamDirectory(100);
+        string deepest = string.Join('/', Enumerable.Repeat("x", 128));
+        Assert.Equal(0, Get(directory, deepest));
+        Assert.Equal(1, Get(directory, deepest, "field"));
+        Assert.Equal(TickFault.StreamName, directory.TryGet(Bytes(deepest + "/"), default, out int stream));
+        Assert.Equal((-1, 2), (stream, directory.Count));
+    }
+
+    [Fact]
     public void Beyond_the_limit_new_names_are_refused_and_known_ones_found()
     {
         var directory = new StreamDirectory(10);
