@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
+using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Worker.Devices;
@@ -18,6 +20,11 @@ internal static class PublishCommand
         Option<string> host = new("--host") { Description = "The broker.", DefaultValueFactory = _ => "127.0.0.1" };
         Option<int> port = Bounded.Option("--port", "Its TCP port.", 1883, value => value is >= 1 and <= 65535, "1 to 65535");
         Option<string?> topic = new("--topic") { Description = "Topic to publish to; of a folder, the first part of each topic. Default: the recording's name." };
+        topic.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is string name && !MqttTopic.IsName(Encoding.UTF8.GetBytes(name)))
+                result.AddError($"--topic is '{name}'; a message goes to one topic, without '+' and '#'.");
+        });
         Option<double> rate = Bounded.Option("--rate", "Messages per second; 0 is as fast as the broker takes them.", 0.0, value => value >= 0, "0 or more");
         Option<int> qos = Bounded.Option("--qos", "Quality of service, 0 or 1.", 1, value => value is 0 or 1, "0 or 1");
         Option<int> devices = Bounded.Option(
