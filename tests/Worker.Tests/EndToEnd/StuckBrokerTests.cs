@@ -28,18 +28,12 @@ public sealed class StuckBrokerTests : IDisposable
             Publish = new PublishOptions { Capacity = 256 },
             Shards = 1,
         });
-        Wait.Until(() => _worker.Worker.IsReady, "the worker is ready");
-
-        using MqttPeer device = new(_mosquitto.Port);
-        for (int tick = 0; tick < Ticks; tick++)
-            device.Publish($"stuck/{tick % Streams}", $"{tick / Streams}");
-        device.Drain();
-        Wait.Until(() => _worker.Worker.Engine.Queues[0].Count == 256, "the queue is full");
     }
 
     [Fact]
     public void When_it_is_back_no_forecast_is_missing_or_doubled_and_it_hears_that_the_worker_is_online()
     {
+        FillUp();
         using MqttPeer reader = new(_mosquitto.Port, "streamrnn/#");
         Assert.Empty(reader.Messages);
         _letGo.Set();
@@ -54,6 +48,7 @@ public sealed class StuckBrokerTests : IDisposable
     [Fact]
     public async Task A_stop_that_cannot_drain_gives_up_and_says_what_is_left()
     {
+        FillUp();
         WorkerService service = new(_worker.Worker, duration: null, new NoLifetime(), TimeProvider.System, NullLogger<StreamWorker>.Instance);
         await service.StopAsync(new CancellationToken(canceled: true));
         Assert.Matches(@"gave up draining: the broker does not take the forecasts of \d{3,4} ticks", _worker.Worker.Failure);
@@ -67,6 +62,16 @@ public sealed class StuckBrokerTests : IDisposable
         _stuck.Dispose();
         _mosquitto.Dispose();
         _letGo.Dispose();
+    }
+
+    private void FillUp()
+    {
+        Wait.Until(() => _worker.Worker.IsReady, "the worker is ready");
+        using MqttPeer device = new(_mosquitto.Port);
+        for (int tick = 0; tick < Ticks; tick++)
+            device.Publish($"stuck/{tick % Streams}", $"{tick / Streams}");
+        device.Drain();
+        Wait.Until(() => _worker.Worker.Engine.Queues[0].Count == 256, "the queue is full");
     }
 
     /// <summary>Accepts, confirms the first message, that the worker is online, and nothing after it.</summary>
