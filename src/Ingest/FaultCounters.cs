@@ -44,6 +44,12 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
         long before = Interlocked.Exchange(ref _lastAt[(int)fault], now);
         if (before != 0 && clock.GetElapsedTime(before, now) < Quiet)
             return;
+        if (fault.IsExpected())
+        {
+            if (logger.IsEnabled(LogLevel.Information))
+                Log.InputPassedOver(logger, fault, fault.Meaning(), Printable(topic));
+            return;
+        }
         if (logger.IsEnabled(LogLevel.Warning))
             Log.InputRefused(logger, fault, fault.Meaning(), Printable(topic), total);
         report?.Invoke(fault, topic, total);
@@ -65,6 +71,9 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
 /// <summary>Reasons in words.</summary>
 public static class TickFaults
 {
+    /// <summary>Whether this happens to a worker without anything being wrong: a wide subscription selects its own outputs too.</summary>
+    public static bool IsExpected(this TickFault fault) => fault is TickFault.OwnOutput or TickFault.Retained;
+
     /// <summary>What happened and what can be done about it.</summary>
     public static string Meaning(this TickFault fault) => fault switch
     {

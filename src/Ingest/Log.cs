@@ -11,6 +11,9 @@ internal static partial class Log
     [LoggerMessage(1, LogLevel.Warning, "Input refused: {Reason}: {Meaning} (topic {Topic}, {Count} so far). Further ones are counted, not logged.")]
     public static partial void InputRefused(ILogger logger, TickFault reason, string meaning, string topic, long count);
 
+    [LoggerMessage(2, LogLevel.Information, "Input refused: {Reason}: {Meaning} (topic {Topic}). Further ones are counted, not logged.")]
+    public static partial void InputPassedOver(ILogger logger, TickFault reason, string meaning, string topic);
+
     [LoggerMessage(30, LogLevel.Information, "MQTT broker listens on {EndPoint}.")]
     public static partial void Listening(ILogger logger, EndPoint endPoint);
 

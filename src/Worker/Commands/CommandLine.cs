@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using System.Net.Sockets;
 using StreamRnn.Worker.Configuration;
 
@@ -22,8 +23,8 @@ internal static class CommandLine
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            string verb = parsed.CommandResult.Command == root ? "streamrnn" : $"streamrnn {parsed.CommandResult.Command.Name}";
-            await Console.Error.WriteLineAsync($"{verb}: {parsed.Errors[0].Message} See '{verb} --help'.");
+            string verb = VerbOf(parsed.CommandResult);
+            await Console.Error.WriteLineAsync($"{verb}: {InWords(parsed.Errors[0].Message)} See '{verb} --help'.");
             return Usage;
         }
 
@@ -54,6 +55,16 @@ internal static class CommandLine
             await Console.Error.WriteLineAsync($"streamrnn: {e.Message.ReplaceLineEndings(" ")}");
             return Failure;
         }
+    }
+
+    private static string VerbOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{VerbOf(parent)} {command.Command.Name}" : "streamrnn";
+
+    /// <summary>The parser names types as a programmer would.</summary>
+    private static string InWords(string message)
+    {
+        int type = message.IndexOf(" as expected type ", StringComparison.Ordinal);
+        return type < 0 ? message : message[..type] + (message.Contains("Int", StringComparison.Ordinal) ? ": it takes a whole number." : ": it takes a number.");
     }
 
     // What the world does to a correct program. Anything else is a bug and shows its stack.

@@ -15,16 +15,11 @@ internal static class ReplayCommand
         Argument<string> data = new("DATA") { Description = "A CSV file (.csv, .csv.gz) or a folder tree of them." };
         Option<string> output = new("--out") { Description = "Folder for the outputs, at the same relative paths.", Required = true, HelpName = "DIR" };
         Option<string?> model = new("--model") { Description = "Model file; the shipped one if not given.", HelpName = "FILE" };
-        Option<int> shards = new("--shards") { Description = "Threads that step. The numbers do not depend on it.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        Option<int> shards = Bounded.Option(
+            "--shards", "Threads that step. The numbers do not depend on it.", Environment.ProcessorCount, value => value is >= 1 and <= 1024, "1 to 1024");
         Option<string?> timeColumn = new("--time-column") { Description = "Column of the event time; found by its name if not given.", HelpName = "NAME" };
         Option<string[]> valueColumns = new("--value-column") { Description = "Column of values, repeatable; all that hold numbers if not given.", HelpName = "NAME" };
         Option<bool> json = new("--json") { Description = "The summary as one JSON object." };
-        shards.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 1024)
-                result.AddError("--shards: choose from 1 to 1024.");
-        });
-
         Command replay = new("replay", "Plays recordings through the engine at full speed: one output row per input row.")
             { data, output, model, shards, timeColumn, valueColumns, json };
         replay.SetAction(parsed =>
@@ -64,6 +59,8 @@ internal static class ReplayCommand
         else
             Console.WriteLine($"{summary.Files} files, {summary.Rows:n0} rows, {summary.Stepped:n0} values stepped with {summary.Model}, "
                 + $"{summary.Anomalies:n0} anomalies, {summary.Outputs} outputs, {summary.Seconds:f1} s");
+        if (summary.Untimed > 0)
+            Console.Error.WriteLine($"streamrnn replay: {summary.Untimed} of the files have no time column; their rows were taken as one second apart (--time-column NAME)");
         foreach (string reason in summary.Failed)
             Console.Error.WriteLine($"streamrnn replay: {reason}");
         return summary.Failed.Count == 0 ? CommandLine.Success : CommandLine.Failure;

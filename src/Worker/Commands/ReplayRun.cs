@@ -12,8 +12,10 @@ namespace StreamRnn.Worker.Commands;
 /// <summary>What a replay did.</summary>
 /// <param name="Rows">Of all recordings.</param>
 /// <param name="Stepped">Values stepped; a row may have several or none.</param>
+/// <param name="Untimed">Recordings without a time column, whose rows were taken as one second apart.</param>
 /// <param name="Failed">Recordings that could not be read to their end, and why.</param>
-internal sealed record ReplaySummary(string Model, int Files, int Outputs, long Rows, long Stepped, long Anomalies, double Seconds, IReadOnlyList<string> Failed);
+internal sealed record ReplaySummary(string Model, int Files, int Outputs, long Rows, long Stepped, long Anomalies, double Seconds, int Untimed,
+    IReadOnlyList<string> Failed);
 
 /// <summary>
 /// Recordings through the engine at full speed. Each value column of each file is a stream with a state of its own; some files are under
@@ -28,6 +30,7 @@ internal sealed class ReplayRun(Forecaster model, int shards, RecordingOptions o
     private long _stepped;
     private long _anomalies;
     private int _outputs;
+    private int _untimed;
 
     /// <summary>Rows read so far; any thread may ask.</summary>
     public long Rows => Volatile.Read(ref _rows);
@@ -43,7 +46,7 @@ internal sealed class ReplayRun(Forecaster model, int shards, RecordingOptions o
             filesDone(done += group.Length);
         }
         return new ReplaySummary(model.Name, files.Count - _failed.Count, _outputs, _rows, _stepped, _anomalies,
-            Stopwatch.GetElapsedTime(startedAt).TotalSeconds, _failed);
+            Stopwatch.GetElapsedTime(startedAt).TotalSeconds, _untimed, _failed);
     }
 
     private void Run(RecordingFile[] group, string outputFolder)
@@ -130,6 +133,7 @@ internal sealed class ReplayRun(Forecaster model, int shards, RecordingOptions o
             throw new CommandFailedException($"{file.Path} would be overwritten by its own output; choose another folder with --out.");
         }
         _outputs += outputs.Length;
+        _untimed += recording.TimeColumn is null ? 1 : 0;
         return new ReplayFile(recording, outputs, firstStream);
     }
 

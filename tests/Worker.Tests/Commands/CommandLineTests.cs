@@ -26,6 +26,22 @@ public class CommandLineTests
         Assert.Single(error.Trim().Split('\n'));
     }
 
+    [Theory]
+    [InlineData("streamrnn replay", "--shards", "replay", "x", "--out", "y", "--shards", "four")]
+    [InlineData("streamrnn publish", "--qos", "publish", "x", "--qos", "four")]
+    [InlineData("streamrnn bench engine", "--seconds", "bench", "engine", "--seconds", "four")]
+    [InlineData("streamrnn run", "--qos", "run", "--qos", "four")]
+    public async Task A_value_that_is_no_number_is_a_usage_error_that_names_verb_and_option(string verb, string option, params string[] arguments)
+    {
+        (int exitCode, string output, string error) = await Executable.RunAsync(arguments);
+
+        Assert.Equal((2, ""), (exitCode, output));
+        Assert.StartsWith(verb + ": ", Assert.Single(error.Trim().Split('\n')));
+        Assert.Contains(option, error);
+        Assert.Contains("'four'", error);
+        Assert.DoesNotContain("System.", error);
+    }
+
     [Fact]
     public async Task It_says_its_version()
     {
