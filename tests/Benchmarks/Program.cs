@@ -16,8 +16,8 @@ internal static class BenchmarkProgram
                 return MqttFuzz.Run(Option(args, "--cases", 1_000_000), Option(args, "--seed", 1));
             case "broker-load":
                 return BrokerLoad.Run(Option(args, "--messages", 400_000));
-            case "cells":
-                CellMeasurement.PrintAll(Console.Out);
+            case "cell-peers":
+                CellPeers.Print(Console.Out);
                 return 0;
             case "broker-serve":
                 return BrokerLoad.Serve();

@@ -8,28 +8,24 @@ namespace StreamRnn.Worker.Commands;
 /// <summary><c>streamrnn bench</c>: what this machine does, beside what its vector unit could.</summary>
 internal static class BenchCommand
 {
+    private const double DefaultSeconds = 0.5;
+
     public static Command Create()
     {
         Option<bool> json = new("--json") { Description = "One JSON document instead of tables.", Recursive = true };
-        Option<double> seconds = new("--seconds")
-        {
-            Description = "CPU time of one measurement; longer is steadier.",
-            DefaultValueFactory = _ => 0.5,
-            Recursive = true,
-        };
+        Option<double?> seconds = new("--seconds") { Description = $"CPU time of one measurement; longer is steadier. {DefaultSeconds} unless said.", Recursive = true };
         Command bench = new("bench", "Measures this machine: ns per step of each cell, ticks per second of the engine, CPU per packet.") { json, seconds };
-        bench.Subcommands.Add(Part("cells", "Steps of the recurrent cells, alone and in micro-batches.", BenchCells.Run));
-        bench.Subcommands.Add(Part("engine", "Ticks through the engine, stepped alone and with outputs encoded.", BenchEngine.Run));
+        bench.Subcommands.Add(BenchCells.Create(json, seconds));
+        Command engine = new("engine", "Ticks through the engine, stepped alone and with outputs encoded.");
+        engine.SetAction(parsed => Report(BenchEngine.Run(parsed.GetValue(seconds) ?? DefaultSeconds), parsed.GetValue(json)));
+        bench.Subcommands.Add(engine);
         bench.Subcommands.Add(BenchWire.Create(json));
-        bench.SetAction(parsed => Report([.. BenchCells.Run(parsed.GetValue(seconds)), .. BenchEngine.Run(parsed.GetValue(seconds))], parsed.GetValue(json)));
-        return bench;
-
-        Command Part(string name, string description, Func<double, IEnumerable<BenchLine>> run)
+        bench.SetAction(parsed =>
         {
-            Command part = new(name, description);
-            part.SetAction(parsed => Report(run(parsed.GetValue(seconds)), parsed.GetValue(json)));
-            return part;
-        }
+            double each = parsed.GetValue(seconds) ?? DefaultSeconds;
+            return Report([.. BenchCells.Summary(each), .. BenchEngine.Run(each)], parsed.GetValue(json));
+        });
+        return bench;
     }
 
     private static int Report(IEnumerable<BenchLine> lines, bool asJson)
@@ -41,7 +37,7 @@ internal static class BenchCommand
             return CommandLine.Success;
         }
 
-        Console.WriteLine($"{machine.Processor}, {machine.LaneFloats * 32}-bit lanes, {machine.PeakGflops:f0} GFLOP/s of fused multiply-adds on one core");
+        Console.WriteLine(machine);
         string? group = null;
         foreach (BenchLine line in lines)
         {

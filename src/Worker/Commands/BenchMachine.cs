@@ -11,7 +11,10 @@ internal sealed record BenchMachine(string Processor, string Runtime, int LaneFl
 {
     public static BenchMachine Measure() => new(ProcessorName(), RuntimeInformation.FrameworkDescription, LaneWidth.Floats, Peak());
 
-    /// <summary>Best of a few rounds: what other processes take away is no property of the machine.</summary>
+    public override string ToString() =>
+        $"{Processor}, {LaneFloats * 32}-bit lanes, {PeakGflops:f0} GFLOP/s of fused multiply-adds on one core, {Runtime}";
+
+    /// <summary>GFLOP/s, best of a few rounds: what other processes take away is no property of the machine.</summary>
     private static double Peak()
     {
         double best = 0;
