@@ -1,86 +1,147 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
+using System.Text.Json.Nodes;
+using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary><c>evaluate</c>: how good the forecasts of a replay are, beside persistence.</summary>
+/// <summary><c>evaluate</c>: how good the forecasts of a replay or of a model are, beside persistence, the seasonal naive one and an autoregression.</summary>
 internal static class EvaluateCommand
 {
-    private static readonly string[] Columns = ["value", "forecast", "lower", "upper"];
+    private const int FirstScored = 500;
 
     public static Command Create()
     {
-        Argument<string> outputs = new("OUT") { Description = "An output file of 'replay', or a folder tree of them." };
-        Option<int> skip = Bounded.Option("--skip", "First rows of each file that are not scored: the stream is still new.", 500, rows => rows >= 0, "0 or more");
-        Option<bool> json = new("--json") { Description = "One line of JSON per file." };
-        Command evaluate = new("evaluate", "Measures the forecasts of a replay: errors, skill against persistence, coverage of the intervals.") { outputs, skip, json };
+        Argument<string> data = new("DATA") { Description = "An output file of 'replay' or a folder tree of them; with --model, the recordings themselves." };
+        Option<string?> model = new("--model") { Description = $"Model file to replay DATA with; '{ShippedModel.Name}' is the shipped one.", HelpName = "FILE" };
+        Option<int?> from = new("--from", "--skip") { Description = $"First row scored, from 0; what is fitted is fitted on the rows before it. {FirstScored} if not given.", HelpName = "ROW" };
+        Option<double?> train = new("--train") { Description = "The same as a share of all rows, between 0 and 1.", HelpName = "SHARE" };
+        Option<int?> to = new("--to") { Description = "Row after the last one scored; the end if not given.", HelpName = "ROW" };
+        Option<int?> period = new("--period") { Description = "Rows of a season, 0 for none; found if not given.", HelpName = "ROWS" };
+        Option<int> lags = Bounded.Option("--lags", "Lags of the autoregression.", 48, count => count is >= 1 and <= 1000, "1 to 1000");
+        Option<string?> timeColumn = new("--time-column") { Description = "With --model: column of the event time.", HelpName = "NAME" };
+        Option<string[]> valueColumns = new("--value-column") { Description = "With --model: column of values, repeatable.", HelpName = "NAME" };
+        Option<bool> json = new("--json") { Description = "One line of JSON per recording." };
+        Command evaluate = new("evaluate", "Measures forecasts beside persistence, seasonal naive and an autoregression: RMSE, MAE, MASE, skill, coverage of the intervals.")
+            { data, model, from, train, to, period, lags, timeColumn, valueColumns, json };
+        evaluate.Validators.Add(parsed =>
+        {
+            if (parsed.GetValue(from) is not null && parsed.GetValue(train) is not null)
+                parsed.AddError("--from and --train both say where scoring begins; give one of them.");
+            if (parsed.GetValue(train) is double share && share is not (>= 0 and < 1))
+                parsed.AddError($"--train is '{share.ToString(CultureInfo.InvariantCulture)}'; it takes a share from 0 to below 1.");
+            if (parsed.GetValue(from) is < 0 || parsed.GetValue(to) is < 0 || parsed.GetValue(period) is < 0)
+                parsed.AddError("--from, --to and --period take 0 or more.");
+        });
         evaluate.SetAction(parsed =>
         {
+            EvaluatedRows rows = new(parsed.GetValue(from), parsed.GetValue(train),
+                new ReportOptions { To = parsed.GetValue(to), Period = parsed.GetValue(period), Lags = parsed.GetValue(lags) });
+            string path = parsed.GetRequiredValue(data);
             bool asJson = parsed.GetValue(json);
-            bool untitled = !asJson;
-            foreach (RecordingFile file in RecordingFile.Find(parsed.GetRequiredValue(outputs)))
+            if (parsed.GetValue(model) is not string file)
+                return Report(RecordingFile.Find(path), "replay", rows, asJson);
+
+            RecordingOptions options = new() { TimeColumn = parsed.GetValue(timeColumn), ValueColumns = parsed.GetValue(valueColumns) ?? [] };
+            Forecaster forecaster = ShippedModel.Load(file);
+            string folder = Directory.CreateTempSubdirectory("streamrnn").FullName;
+            try
             {
-                ForecastScore score = Score(file, parsed.GetValue(skip));
-                if (untitled)
-                    Console.WriteLine($"{"recording",-58} {"rows",8} {"RMSE",10} {"MAE",10} {"RMSE/pers.",10} {"MAE/pers.",10} {"skill",7} {"coverage",8}");
-                untitled = false;
-                Console.WriteLine(asJson ? Json(file, score) : Line(file, score));
+                ReplaySummary summary = new ReplayRun(forecaster, Environment.ProcessorCount, options).Run(RecordingFile.Find(path), folder, _ => { });
+                foreach (string failure in summary.Failed)
+                    Console.Error.WriteLine($"streamrnn evaluate: {failure}");
+                return summary.Outputs == 0 ? CommandLine.Failure
+                    : Math.Max(Report(RecordingFile.Find(folder), forecaster.Name, rows, asJson), summary.Failed.Count > 0 ? CommandLine.Failure : CommandLine.Success);
             }
-            return CommandLine.Success;
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
         });
         return evaluate;
     }
 
-    private static ForecastScore Score(RecordingFile file, int skip)
+    private static int Report(IReadOnlyList<RecordingFile> outputs, string name, EvaluatedRows rows, bool asJson)
     {
-        using CsvRecording rows = Open(file.Path);
-        ForecastScore score = new(skip);
-        double[] row = new double[Columns.Length];
-        while (rows.TryRead())
+        int exitCode = CommandLine.Success;
+        foreach (RecordingFile file in outputs)
         {
-            for (int column = 0; column < row.Length; column++)
+            ReplayedRows replayed = ReplayedRows.Read(file.Path);
+            ReportOptions options = rows.Of(replayed.Values.Length);
+            ForecastReport report = ForecastReport.Of(replayed.Times, replayed.Values, [replayed.Forecast(name)], options);
+            if (report.Count == 0)
             {
-                if (rows.TryGetValue(column, out row[column]) != TickFault.None)
-                    row[column] = double.NaN;
+                Console.Error.WriteLine($"streamrnn evaluate: {file.RelativePath}: none of its {replayed.Values.Length} rows can be scored from row {options.From} on, "
+                    + $"{replayed.Values.Count(double.IsNaN)} of them have no value; begin earlier with --from, or give a longer recording");
+                exitCode = CommandLine.Failure;
+                continue;
             }
-            score.Add(row[0], row[1], row[2], row[3]);
+
+            Console.WriteLine(asJson ? Json(file, report) : report.Text(file.Name));
         }
-        return score;
+
+        return exitCode;
     }
 
-    private static CsvRecording Open(string path)
+    private static string Json(RecordingFile file, ForecastReport report)
     {
-        try
+        JsonObject line = report.Json();
+        line.Insert(0, "recording", file.Name);
+        foreach ((string key, JsonNode? value) in report.Json()["forecasts"]![0]!.AsObject())
         {
-            return CsvRecording.Open(path, new RecordingOptions { ValueColumns = Columns });
+            if (key != "name")
+                line[key] = value?.DeepClone();   // of what is evaluated, so that one number needs no search
         }
-        catch (InvalidDataException e)
-        {
-            throw new CommandFailedException($"{e.Message} This is no output of 'streamrnn replay', which is what evaluate measures.");
-        }
+
+        return line.ToJsonString();
     }
 
-    private static string Line(RecordingFile file, ForecastScore score) =>
-        $"{file.Name,-58} {score.Count,8} {Text(score.Rmse, "G4"),10} {Text(score.Mae, "G4"),10} {Text(score.RmseRatio, "0.00"),10} "
-        + $"{Text(score.MaeRatio, "0.00"),10} {Text(score.Skill, "0.00"),7} {Text(score.Coverage, "0.0%"),8}";
-
-    private static string Text(double number, string format) => double.IsFinite(number) ? number.ToString(format, CultureInfo.InvariantCulture) : "-";
-
-    private static string Json(RecordingFile file, ForecastScore score) => JsonSerializer.Serialize(new
+    /// <summary>Which rows of a recording are scored, by number or by share.</summary>
+    private sealed record EvaluatedRows(int? From, double? Train, ReportOptions Options)
     {
-        recording = file.Name,
-        rows = score.Count,
-        rmse = Known(score.Rmse),
-        mae = Known(score.Mae),
-        rmseOfPersistence = Known(score.RmseRatio),
-        maeOfPersistence = Known(score.MaeRatio),
-        skill = Known(score.Skill),
-        coverage = Known(score.Coverage),
-    });
+        public ReportOptions Of(int rows) => Options with { From = From ?? (Train is double share ? (int)(share * rows) : FirstScored) };
+    }
 
-    private static double? Known(double number) => double.IsFinite(number) ? number : null;
+    /// <summary>The columns of a replay's output.</summary>
+    private sealed record ReplayedRows(long[] Times, double[] Values, double[] Forecasts, double[] Lower, double[] Upper)
+    {
+        private static readonly string[] Columns = ["value", "forecast", "lower", "upper"];
+
+        public SeriesForecast Forecast(string name) => new(name, Forecasts, Lower, Upper);
+
+        public static ReplayedRows Read(string path)
+        {
+            using CsvRecording recording = Open(path);
+            List<long> times = [];
+            List<double>[] columns = [[], [], [], []];
+            while (recording.TryRead())
+            {
+                times.Add(recording.Time);
+                for (int column = 0; column < columns.Length; column++)
+                {
+                    // A number is a number whatever the time beside it looks like.
+                    TickFault fault = recording.TryGetValue(column, out double value);
+                    columns[column].Add(fault is TickFault.None or TickFault.MalformedTime ? value : double.NaN);
+                }
+            }
+
+            return new ReplayedRows([.. times], [.. columns[0]], [.. columns[1]], [.. columns[2]], [.. columns[3]]);
+        }
+
+        private static CsvRecording Open(string path)
+        {
+            try
+            {
+                return CsvRecording.Open(path, new RecordingOptions { ValueColumns = Columns });
+            }
+            catch (InvalidDataException e)
+            {
+                throw new CommandFailedException($"{e.Message} This is no output of 'streamrnn replay'; to evaluate a model on a recording, name it with --model.");
+            }
+        }
+    }
 }
