@@ -91,6 +91,7 @@ public static class TickFaults
         TickFault.Retained => "a retained message is an old value; it can be accepted by configuration",
         TickFault.QueueFull => "a shard cannot keep up and QoS 0 does not wait; use QoS 1 or more shards",
         TickFault.ProtocolError => "the peer sent bytes that are not MQTT",
+        TickFault.DiskFull => "the disk of the input log is full and QoS 0 does not wait; make room",
         _ => "",
     };
 }

@@ -34,10 +34,16 @@ public readonly ref struct Packet
 
     public bool Retained { get; init; }
 
+    /// <summary>DUP: sent before, by the sender's word.</summary>
+    public bool IsRedelivery { get; init; }
+
     public ushort PacketId { get; init; }
 
     /// <summary>Who is owed the acknowledgement; needed above QoS 0.</summary>
     public PacketLedger? Ledger { get; init; }
+
+    /// <summary>The session it came from, by which repeats are recognised; null where they are not.</summary>
+    public PacketSource? Source { get; init; }
 
     /// <summary>Stopwatch stamp of the arrival; 0 where nobody measures.</summary>
     public long ReceivedAt { get; init; }
@@ -51,8 +57,10 @@ public readonly ref struct Packet
         Payload = publish.Payload,
         Qos = publish.Qos,
         Retained = publish.Retain,
+        IsRedelivery = publish.Dup,
         PacketId = publish.PacketId,
         Ledger = context.Ledger,
+        Source = context.Source,
         ReceivedAt = context.ReceivedAt,
         Trace = trace,
     };
@@ -67,7 +75,9 @@ public readonly ref struct Packet
 /// The sums close: every value of a payload is accepted or refused, and a packet refused before its values are known counts as one refusal.
 /// Every packet above QoS 0 is opened in its ledger exactly once, refused ones with nothing to wait for.
 /// </remarks>
-public sealed class PacketIntake(StreamDirectory directory, TickRouter router, FaultCounters faults, TimeProvider clock, IntakeOptions options)
+/// <param name="journal">Where ticks are written down before they step; null where nothing is kept.</param>
+public sealed class PacketIntake(
+    StreamDirectory directory, TickRouter router, FaultCounters faults, TimeProvider clock, IntakeOptions options, ITickJournal? journal = null)
 {
     [ThreadStatic] private static Scratch? t_scratch;
 
@@ -75,22 +85,43 @@ public sealed class PacketIntake(StreamDirectory directory, TickRouter router, F
     private readonly long _maximumAhead = (long)options.MaximumAhead.TotalMicroseconds * 1000;
     private long _packets;
     private long _packetsRefused;
+    private long _packetsRepeated;
     private long _ticksAccepted;
 
-    /// <summary>Packets that came; each was accepted, with at least one tick, or refused.</summary>
+    /// <summary>Packets that came; each was accepted, with at least one tick, or refused, or a repeat.</summary>
     public long PacketCount => Interlocked.Read(ref _packets);
 
     /// <summary>Packets of which nothing was accepted.</summary>
     public long RefusedPacketCount => Interlocked.Read(ref _packetsRefused);
 
+    /// <summary>Packets that had been taken in before: acknowledged again, not stepped again.</summary>
+    public long RepeatedPacketCount => Interlocked.Read(ref _packetsRepeated);
+
     /// <summary>Ticks handed to the shards.</summary>
     public long AcceptedTickCount => Interlocked.Read(ref _ticksAccepted);
 
     /// <summary>Takes a packet in. Above QoS 0 it waits while a shard is full, and the peer with it.</summary>
-    /// <returns>How many ticks it became; 0 where it was refused.</returns>
+    /// <returns>How many ticks it became; 0 where it was refused, or is a repeat.</returns>
     public int Accept(in Packet packet)
     {
         Interlocked.Increment(ref _packets);
+        if (journal is null || packet.Qos == 0 || packet.Source is not PacketSource source)
+            return Accept(in packet, hash: 0);
+
+        lock (source.Lock)
+        {
+            ulong hash = ContentHash.Of(packet.Payload, ContentHash.Of(packet.Topic, seed: 0));
+            if (!source.IsRepeat(in packet, hash, out long position))
+                return Accept(in packet, hash);
+            Interlocked.Increment(ref _packetsRepeated);
+            PacketLedger ledger = LedgerOf(packet);
+            journal.Acknowledge(position, ledger, Open(ledger, packet, count: 1));
+            return 0;
+        }
+    }
+
+    private int Accept(in Packet packet, ulong hash)
+    {
         Scratch scratch = t_scratch ??= new Scratch();
         int count = 0;
         TickFault fault = Check(packet);
@@ -104,7 +135,7 @@ public sealed class PacketIntake(StreamDirectory directory, TickRouter router, F
         if (fault != TickFault.None)
             faults.Refuse(fault, packet.Topic);
 
-        count = packet.Qos == 0 ? Offer(packet, scratch, count) : Deliver(packet, scratch, count);
+        count = packet.Qos == 0 ? Offer(packet, scratch, count) : Deliver(packet, hash, scratch, count);
         if (count == 0)
             Interlocked.Increment(ref _packetsRefused);
         else
@@ -159,24 +190,49 @@ public sealed class PacketIntake(StreamDirectory directory, TickRouter router, F
 
     private int Offer(in Packet packet, Scratch scratch, int count)
     {
-        if (count == 0 || router.TryRoute(scratch.Ticks(count), scratch.Routed(count)))
+        TickFault fault = count == 0 ? TickFault.None : OfferTicks(packet, scratch.Ticks(count), scratch.Routed(count));
+        if (fault == TickFault.None)
             return count;
-        faults.Refuse(TickFault.QueueFull, packet.Topic, count);
+        faults.Refuse(fault, packet.Topic, count);
         return 0;
     }
 
-    private int Deliver(in Packet packet, Scratch scratch, int count)
+    private TickFault OfferTicks(in Packet packet, Span<Tick> ticks, Span<Tick> scratch)
     {
-        PacketLedger ledger = packet.Ledger ?? throw new ArgumentException("A packet above QoS 0 needs a ledger.", nameof(packet));
-        long number = ledger.TryOpen(packet.PacketId, packet.Qos, count);
-        if (number < 0)
-            throw new InvalidOperationException("The ledger is full: its connection must not hand over more than it allowed the peer.");
+        if (journal is null)
+            return router.TryRoute(ticks, scratch) ? TickFault.None : TickFault.QueueFull;
+        if (!router.TryReserve(ticks))
+            return TickFault.QueueFull;
+        return journal.TryAppend(in packet, hash: 0, ticks, router, scratch) ? TickFault.None : TickFault.DiskFull;
+    }
+
+    private int Deliver(in Packet packet, ulong hash, Scratch scratch, int count)
+    {
+        PacketLedger ledger = LedgerOf(packet);
+        long number = Open(ledger, packet, count);
         Span<Tick> ticks = scratch.Ticks(count);
         foreach (ref Tick tick in ticks)
             tick = tick with { Ledger = ledger, Packet = number };
-        if (count > 0)
+        if (count == 0)
+            return 0;
+        if (journal is null)
+        {
             router.Route(ticks, scratch.Routed(count));
-        return count;
+            return count;
+        }
+        router.Reserve(ticks);
+        return journal.TryAppend(in packet, hash, ticks, router, scratch.Routed(count)) ? count : 0;
+    }
+
+    private static PacketLedger LedgerOf(in Packet packet) =>
+        packet.Ledger ?? throw new ArgumentException("A packet above QoS 0 needs a ledger.", nameof(packet));
+
+    private static long Open(PacketLedger ledger, in Packet packet, int count)
+    {
+        long number = ledger.TryOpen(packet.PacketId, packet.Qos, count);
+        return number >= 0
+            ? number
+            : throw new InvalidOperationException("The ledger is full: its connection must not hand over more than it allowed the peer.");
     }
 
     /// <summary>What one reading thread needs, grown to the largest packet it has met.</summary>

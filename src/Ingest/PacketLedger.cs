@@ -8,6 +8,9 @@ namespace StreamRnn.Ingest;
 /// </summary>
 public sealed class PacketLedger
 {
+    /// <summary>In the place of a QoS: the acknowledgement owed is the PUBCOMP of a release.</summary>
+    public const byte Release = 3;
+
     private readonly Entry[] _ring;   // a power of two, so that a packet finds its entry by a mask
     private readonly Action _due;
     private long _opened;
@@ -45,12 +48,15 @@ public sealed class PacketLedger
             return -1;
 
         ref Entry entry = ref At(packet);
-        (entry.PacketId, entry.Qos, entry.Pending) = (packetId, qos, tickCount);
+        (entry.PacketId, entry.Qos, entry.Pending, entry.Position) = (packetId, qos, tickCount, 0);
         Volatile.Write(ref _opened, packet + 1);
         if (tickCount == 0)
             Done(packet);
         return packet;
     }
+
+    /// <summary>Notes where a packet is in the journal, before its first tick can be done with.</summary>
+    public void SetPosition(long packet, long position) => At(packet).Position = position;
 
     /// <summary>One tick of the packet is done with. Any thread.</summary>
     public void Complete(long packet)
@@ -78,7 +84,7 @@ public sealed class PacketLedger
                     break;
             }
             ref Entry entry = ref At(_taken);
-            into[count++] = new PacketAcknowledgement(entry.PacketId, entry.Qos);
+            into[count++] = new PacketAcknowledgement(entry.PacketId, entry.Qos, entry.Position);
             Volatile.Write(ref _taken, _taken + 1);
         }
         return count;
@@ -97,11 +103,13 @@ public sealed class PacketLedger
 
     private struct Entry
     {
+        public long Position;
         public int Pending;
         public ushort PacketId;
         public byte Qos;
     }
 }
 
-/// <summary>An acknowledgement to send: PUBACK at QoS 1, PUBREC at QoS 2.</summary>
-public readonly record struct PacketAcknowledgement(ushort PacketId, byte Qos);
+/// <summary>An acknowledgement to send: PUBACK at QoS 1, PUBREC at QoS 2, PUBCOMP for <see cref="PacketLedger.Release"/>.</summary>
+/// <param name="Position">Of its packet in the journal; 0 where nothing was written down.</param>
+public readonly record struct PacketAcknowledgement(ushort PacketId, byte Qos, long Position = 0);

@@ -1,6 +1,4 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace StreamRnn.Ingest;
@@ -84,7 +82,7 @@ public sealed class StreamDirectory
         {
             if (topic.Count((byte)'/') >= MaximumLevels)
                 return TickFault.StreamName;
-            TickFault fault = TryAdd(hash, name, topic.Length, out stream);
+            TickFault fault = TryAdd(hash, name, topic.Length, Limit, out stream);
             if (fault != TickFault.None)
                 return fault;
         }
@@ -113,14 +111,22 @@ public sealed class StreamDirectory
         return Volatile.Read(ref _index).Entries[stream].TopicLength;
     }
 
-    private TickFault TryAdd(uint hash, ReadOnlySpan<byte> name, int topicLength, out int stream)
+    /// <summary>Adds the next stream as an earlier run knew it, whatever the limit is now.</summary>
+    /// <returns>False where that name is there already.</returns>
+    public bool TryRestore(ReadOnlySpan<byte> name, int topicLength)
+    {
+        int next = Count;
+        return TryAdd(Hash(name, _seed), name, topicLength, MaximumLimit, out int stream) == TickFault.None && stream == next;
+    }
+
+    private TickFault TryAdd(uint hash, ReadOnlySpan<byte> name, int topicLength, int limit, out int stream)
     {
         lock (_growing)
         {
             stream = _index.Find(hash, name);   // another thread may have added it meanwhile
             if (stream >= 0)
                 return TickFault.None;
-            if (_count == Limit)
+            if (_count >= limit)
                 return TickFault.StreamLimit;
 
             Index index = _index;
@@ -143,24 +149,10 @@ public sealed class StreamDirectory
         }
     }
 
-    /// <summary>Eight bytes a round, multiplied to 128 bits and folded, as in the wyhash family; not for anything but this table.</summary>
     private static uint Hash(ReadOnlySpan<byte> name, uint seed)
     {
-        const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;   // 2^64 / golden ratio
-        ulong hash = Fold(seed ^ (ulong)name.Length, Multiplier);
-        while (name.Length >= sizeof(ulong))
-        {
-            hash = Fold(hash ^ MemoryMarshal.Read<ulong>(name), Multiplier);
-            name = name[sizeof(ulong)..];
-        }
-
-        ulong rest = 0;
-        foreach (byte part in name)
-            rest = rest << 8 | part;
-        hash = Fold(hash ^ rest, Multiplier);
+        ulong hash = ContentHash.Of(name, seed);
         return (uint)(hash ^ hash >> 32);
-
-        static ulong Fold(ulong a, ulong b) => Math.BigMul(a, b, out ulong low) ^ BitOperations.RotateLeft(low, 32) ^ a;
     }
 
     private readonly record struct Entry(uint Position, ushort Length, ushort TopicLength);

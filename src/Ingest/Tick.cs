@@ -23,6 +23,9 @@ public readonly record struct Tick
 
     /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
     public long Packet { get; init; }
+
+    /// <summary>Its place in the journal; 0 where there is none.</summary>
+    public long Position { get; init; }
 }
 
 /// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>
@@ -71,4 +74,7 @@ public enum TickFault
 
     /// <summary>Bytes that are not MQTT: the connection is closed.</summary>
     ProtocolError = 14,
+
+    /// <summary>QoS 0 while the input log cannot be written for want of disk space.</summary>
+    DiskFull = 15,
 }

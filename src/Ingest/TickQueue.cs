@@ -55,7 +55,26 @@ public sealed class TickQueue
         }
     }
 
-    /// <summary>Adds ticks to room that <see cref="TryReserve"/> set aside.</summary>
+    /// <summary>The same, waiting for room. Who needs several queues asks them in one order, or two wait for each other for ever.</summary>
+    public void Reserve(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
+        lock (_lock)
+        {
+            while (true)
+            {
+                ObjectDisposedException.ThrowIf(_completed, this);
+                if (count <= Room)
+                    break;
+                _waitingProducers++;
+                Monitor.Wait(_lock);
+                _waitingProducers--;
+            }
+            _reserved += count;
+        }
+    }
+
+    /// <summary>Adds ticks to room that <see cref="TryReserve"/> or <see cref="Reserve"/> set aside.</summary>
     public void AddReserved(ReadOnlySpan<Tick> ticks)
     {
         lock (_lock)

@@ -38,7 +38,17 @@ public sealed class TickRouter
             return _queues[0].TryAdd(ticks);
         if (ticks.Length == 1)
             return _queues[ticks[0].Stream % _queues.Length].TryAdd(ticks);
+        if (!TryReserve(ticks))
+            return false;
+        AddReserved(ticks, scratch);
+        return true;
+    }
 
+    /// <summary>Sets room aside for all ticks of a packet or, where one of its queues lacks it, for none.</summary>
+    public bool TryReserve(ReadOnlySpan<Tick> ticks)
+    {
+        if (ticks.Length == 1)
+            return _queues[ticks[0].Stream % _queues.Length].TryReserve(1);
         for (int shard = 0; shard < _queues.Length; shard++)
         {
             int count = CountOf(shard, ticks);
@@ -48,11 +58,39 @@ public sealed class TickRouter
                 _queues[shard].Release(CountOf(shard, ticks));
             return false;
         }
-
-        for (int shard = 0; shard < _queues.Length; shard++)
-            if (Gather(shard, ticks, scratch) is > 0 and int count)
-                _queues[shard].AddReserved(scratch[..count]);
         return true;
+    }
+
+    /// <summary>Sets room aside for all ticks of a packet and waits for it, always from the first shard to the last.</summary>
+    /// <param name="ticks">No more than a queue holds.</param>
+    public void Reserve(ReadOnlySpan<Tick> ticks)
+    {
+        if (ticks.Length == 1)
+            _queues[ticks[0].Stream % _queues.Length].Reserve(1);
+        else
+            for (int shard = 0; shard < _queues.Length; shard++)
+                if (CountOf(shard, ticks) is > 0 and int count)
+                    _queues[shard].Reserve(count);
+    }
+
+    /// <summary>Adds ticks to the room reserved for them; waits for nothing.</summary>
+    /// <inheritdoc cref="TryRoute"/>
+    public void AddReserved(ReadOnlySpan<Tick> ticks, Span<Tick> scratch)
+    {
+        if (ticks.Length == 1)
+            _queues[ticks[0].Stream % _queues.Length].AddReserved(ticks);
+        else
+            for (int shard = 0; shard < _queues.Length; shard++)
+                if (Gather(shard, ticks, scratch) is > 0 and int count)
+                    _queues[shard].AddReserved(scratch[..count]);
+    }
+
+    /// <summary>Gives the room reserved for ticks back.</summary>
+    public void Release(ReadOnlySpan<Tick> ticks)
+    {
+        for (int shard = 0; shard < _queues.Length; shard++)
+            if (CountOf(shard, ticks) is > 0 and int count)
+                _queues[shard].Release(count);
     }
 
     /// <summary>Adds all ticks of a packet and waits for room: the socket is not read meanwhile, so the peer waits as well.</summary>

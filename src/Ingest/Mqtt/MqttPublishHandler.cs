@@ -19,6 +19,9 @@ public readonly record struct MqttPublishContext
 
     public required string ClientId { get; init; }
 
+    /// <summary>The session it came from, where it is written down; null where it is not.</summary>
+    public PacketSource? Source { get; init; }
+
     /// <summary>Stopwatch stamp of the moment its bytes had been received.</summary>
     public required long ReceivedAt { get; init; }
 }
