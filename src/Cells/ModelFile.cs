@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 
 namespace StreamRnn.Cells;
@@ -10,6 +9,8 @@ namespace StreamRnn.Cells;
 /// </summary>
 public sealed class ModelFile
 {
+    private readonly SequenceModel? _model;
+
     private ModelFile(string file, byte[] bytes)
     {
         var tensors = new SafeTensors(Path.GetFileName(file), bytes);
@@ -18,11 +19,12 @@ public sealed class ModelFile
         Hash = Convert.ToHexStringLower(SHA256.HashData(bytes));
         Metadata = tensors.Metadata;
         Parameters = parameters.Block;
-        Model = SequenceModel.Create(parameters.Layout.Shape, parameters.Block);
+        Shape = parameters.Layout.Shape;
+        _model = SequenceModel.WhyNoSteps(Shape) is null ? SequenceModel.Create(Shape, parameters.Block) : null;
 
         GoldenVectors? golden = GoldenVectors.Read(tensors);
         HasGoldenVectors = golden is not null;
-        if (golden?.FirstDifference(Model) is string difference)
+        if (golden?.FirstDifference(Shape, parameters.Block) is string difference)
             throw tensors.Refuse($"{difference}; the parameters are not those the file was written with (swapped gates, an edited "
                 + "matrix), so take a fresh copy or write the model again");
     }
@@ -36,7 +38,7 @@ public sealed class ModelFile
     /// <summary>As outputs show it: <c>default@3f2a</c>.</summary>
     public string Label => $"{Name}@{Hash[..4]}";
 
-    public ModelShape Shape => Model.Shape;
+    public ModelShape Shape { get; }
 
     /// <summary>One block in the order of <see cref="ParameterLayout"/>.</summary>
     public ReadOnlyMemory<float> Parameters { get; }
@@ -48,7 +50,11 @@ public sealed class ModelFile
     public bool HasGoldenVectors { get; }
 
     /// <summary>Ready to step.</summary>
-    public SequenceModel Model { get; }
+    /// <exception cref="NotSupportedException">The network takes windows only: it is bidirectional.</exception>
+    public SequenceModel Model => _model ?? throw new NotSupportedException($"{Name}: {SequenceModel.WhyNoSteps(Shape)}");
+
+    /// <summary>The network can step with events.</summary>
+    public bool CanStep => _model is not null;
 
     /// <exception cref="InvalidDataException">The file is not a model this build computes as it was written; says where and what to do.</exception>
     public static ModelFile Load(string path) => new(path, File.ReadAllBytes(path));
@@ -64,15 +70,10 @@ public sealed class ModelFile
     /// <param name="metadata">What else a reader should know; architecture and golden vectors are added.</param>
     public static byte[] Format(ModelShape shape, ReadOnlySpan<float> parameters, IReadOnlyDictionary<string, string> metadata)
     {
-        var all = new Dictionary<string, string>(metadata)
-        {
-            ["architecture"] = shape.ToString(),
-            ["cell"] = StateDict.CellName(shape.Cell),
-            ["input_size"] = shape.Inputs.ToString(CultureInfo.InvariantCulture),
-            ["hidden_size"] = shape.Hidden.ToString(CultureInfo.InvariantCulture),
-            ["num_layers"] = shape.Layers.ToString(CultureInfo.InvariantCulture),
-        };
-        GoldenVectors.Of(SequenceModel.Create(shape, parameters)).Write(all);
+        var all = new Dictionary<string, string>(metadata);
+        foreach ((string key, string value) in StateDict.Describe(shape))
+            all[key] = value;
+        GoldenVectors.Of(shape, parameters).Write(all);
 
         ReadOnlyMemory<float> block = parameters.ToArray();
         return SafeTensors.Format(all, new ParameterLayout(shape).Parameters.Select(parameter =>

@@ -23,6 +23,11 @@ public sealed record Parameter(string Name, Slot Slot, IReadOnlyList<int> Dimens
 /// <param name="RecurrentBias">[gates * hidden].</param>
 public readonly record struct LayerSlots(Slot InputWeights, Slot RecurrentWeights, Slot InputBias, Slot RecurrentBias);
 
+/// <summary>The parameters of a dense layer or the head.</summary>
+/// <param name="Weights">V, [units, in].</param>
+/// <param name="Bias">[units].</param>
+public readonly record struct DenseSlots(Slot Weights, Slot Bias);
+
 /// <summary>
 /// Where each parameter of a network lies in one flat block of floats. Weights, gradients and an optimiser's moments share it; a file
 /// holds the same matrices under the same names.
@@ -31,24 +36,38 @@ public sealed class ParameterLayout
 {
     private readonly List<Parameter> _parameters = [];
     private readonly LayerSlots[] _layers;
+    private readonly DenseSlots[] _dense;
 
     public ParameterLayout(ModelShape shape)
     {
         Shape = shape;
+        if (shape.Vocabulary > 0)
+            Embedding = Add("embedding.weight", shape.Vocabulary, shape.Inputs);
+
         int rows = checked(shape.Gates * shape.Hidden);
-        _layers = new LayerSlots[shape.Layers];
-        for (int layer = 0; layer < shape.Layers; layer++)
+        _layers = new LayerSlots[shape.Layers * shape.Directions];
+        for (int i = 0; i < _layers.Length; i++)
         {
-            _layers[layer] = new LayerSlots(
-                Add($"rnn.weight_ih_l{layer}", rows, shape.InputsOf(layer)),
-                Add($"rnn.weight_hh_l{layer}", rows, shape.Hidden),
-                Add($"rnn.bias_ih_l{layer}", rows),
-                Add($"rnn.bias_hh_l{layer}", rows));
+            (int layer, int direction) = Math.DivRem(i, shape.Directions);
+            string suffix = $"l{layer}{(direction == 0 ? "" : "_reverse")}";
+            _layers[i] = new LayerSlots(
+                Add($"rnn.weight_ih_{suffix}", rows, shape.InputsOf(layer)),
+                Add($"rnn.weight_hh_{suffix}", rows, shape.Hidden),
+                Add($"rnn.bias_ih_{suffix}", rows),
+                Add($"rnn.bias_hh_{suffix}", rows));
+        }
+
+        _dense = new DenseSlots[shape.Dense.Count];
+        int inputs = shape.Directions * shape.Hidden;
+        for (int i = 0; i < _dense.Length; i++)
+        {
+            _dense[i] = new DenseSlots(Add($"dense.{i}.weight", shape.Dense[i].Units, inputs), Add($"dense.{i}.bias", shape.Dense[i].Units));
+            inputs = shape.Dense[i].Units;
         }
 
         if (shape.Outputs > 0)
         {
-            HeadWeights = Add("head.weight", shape.Outputs, shape.Hidden);
+            HeadWeights = Add("head.weight", shape.Outputs, inputs);
             HeadBias = Add("head.bias", shape.Outputs);
         }
     }
@@ -61,13 +80,21 @@ public sealed class ParameterLayout
     /// <summary>All parameters in the order in which they lie in the block, without gaps.</summary>
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
-    /// <summary>[outputs, hidden]; empty where there is no head.</summary>
+    /// <summary>[vocabulary, inputs]; empty where an event is values.</summary>
+    public Slot Embedding { get; }
+
+    /// <summary>[outputs, <see cref="ModelShape.HeadInputs"/>]; empty where there is no head.</summary>
     public Slot HeadWeights { get; }
 
     /// <summary>[outputs].</summary>
     public Slot HeadBias { get; }
 
-    public LayerSlots Layer(int layer) => _layers[layer];
+    /// <param name="layer">From the lowest.</param>
+    /// <param name="direction">0, or 1 for the one that runs from the last step to the first.</param>
+    public LayerSlots Layer(int layer, int direction = 0) => _layers[layer * Shape.Directions + direction];
+
+    /// <summary>The dense layers between the top layer and the head.</summary>
+    public DenseSlots Dense(int index) => _dense[index];
 
     private Slot Add(string name, int rows, int? columns = null)
     {

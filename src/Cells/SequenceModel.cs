@@ -23,6 +23,8 @@ public abstract class SequenceModel
     /// <summary>The same for a lane of 16, 8 or 4 floats. The numbers are the same, the speed is not.</summary>
     internal static SequenceModel Create(ModelShape shape, ReadOnlySpan<float> parameters, int laneFloats)
     {
+        if (WhyNoSteps(shape) is string why)
+            throw new NotSupportedException($"{why}.");
         int expected = new ParameterLayout(shape).Length;
         if (parameters.Length != expected)
             throw new ArgumentException($"{shape} has {expected} parameters, the block has {parameters.Length}.", nameof(parameters));
@@ -34,6 +36,14 @@ public abstract class SequenceModel
             _ => throw new ArgumentOutOfRangeException(nameof(laneFloats), laneFloats, "A lane has 16, 8 or 4 floats."),
         };
     }
+
+    /// <summary>Why a network of this shape cannot step with events, for people; null where it can.</summary>
+    internal static string? WhyNoSteps(ModelShape shape) => shape switch
+    {
+        { Bidirectional: true } => $"{shape} is bidirectional: it needs the future and cannot step with events; train it with bidirectional=False",
+        { Cell: CellKind.GruResetBefore } or { Vocabulary: > 0 } or { Dense.Count: > 0 } => $"{shape} cannot step with events yet; it takes windows",
+        _ => null,
+    };
 
     /// <summary>Working memory of a step. One per thread, reused.</summary>
     public abstract StepScratch CreateScratch(int maxRows);

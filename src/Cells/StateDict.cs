@@ -5,14 +5,17 @@ namespace StreamRnn.Cells;
 /// <summary>Finds the parameters of a network among the tensors of a PyTorch state dict, and its shape with them.</summary>
 internal sealed class StateDict
 {
-    private const string Anchor = "weight_ih_l0";
+    private const string Anchor = "weight_ih_l0", ActivationsKey = "dense_activations", HeadKey = "head";
     private readonly SafeTensors _file;
 
     /// <summary>What stands before <c>weight_ih_l0</c>: <c>rnn.</c> in our own files.</summary>
     private readonly string _prefix;
 
-    /// <summary>What stands before <c>.weight</c> of the linear layer; null where there is none.</summary>
-    private readonly string? _head;
+    /// <summary>What stands before <c>.weight</c> of the embedding; null where there is none.</summary>
+    private readonly string? _embedding;
+
+    /// <summary>What stands before <c>.weight</c> of the dense layers, in the order in which they follow the recurrent one; the last is the head.</summary>
+    private readonly string[] _dense;
 
     public StateDict(SafeTensors file)
     {
@@ -26,7 +29,7 @@ internal sealed class StateDict
         }
 
         _prefix = anchors[0][..^Anchor.Length];
-        _head = FindHead();
+        (_embedding, _dense) = FindOthers();
         Layout = new ParameterLayout(ReadShape());
         CheckNames();
         Block = new float[Layout.Length];
@@ -41,44 +44,91 @@ internal sealed class StateDict
     private bool HasBias => _file.Tensors.ContainsKey($"{_prefix}bias_ih_l0");
 
     /// <summary>The name of a cell in metadata.</summary>
-    public static string CellName(CellKind cell) => cell switch { CellKind.Lstm => "lstm", CellKind.Gru => "gru", _ => "rnn_tanh" };
+    public static string CellName(CellKind cell) => cell switch
+    {
+        CellKind.Lstm => "lstm",
+        CellKind.Gru => "gru",
+        CellKind.GruResetBefore => "gru_reset_before",
+        _ => "rnn_tanh",
+    };
+
+    /// <summary>What a file says in its metadata that its matrices do not.</summary>
+    public static IEnumerable<(string Key, string Value)> Describe(ModelShape shape)
+    {
+        yield return ("architecture", shape.ToString());
+        yield return ("cell", CellName(shape.Cell));
+        yield return ("input_size", Text(shape.Inputs));
+        yield return ("hidden_size", Text(shape.Hidden));
+        yield return ("num_layers", Text(shape.Layers));
+        if (shape.Bidirectional)
+            yield return ("bidirectional", "true");
+        if (shape.Vocabulary > 0)
+            yield return ("vocabulary", Text(shape.Vocabulary));
+        if (shape.Dense.Count > 0)
+            yield return (ActivationsKey, string.Join(",", shape.Dense.Select(dense => dense.Activation.ToString().ToLowerInvariant())));
+        if (shape.Head != HeadKind.Linear)
+            yield return (HeadKey, shape.Head.ToString().ToLowerInvariant());
+    }
 
     private bool IsRecurrent(string name) =>
         name.StartsWith(_prefix + "weight_", StringComparison.Ordinal) || name.StartsWith(_prefix + "bias_", StringComparison.Ordinal);
 
-    private string? FindHead()
+    private (string? Embedding, string[] Dense) FindOthers()
     {
-        string[] others = [.. _file.Tensors.Keys.Where(name => !IsRecurrent(name))];
-        string[] weights = [.. others.Where(name => name.EndsWith(".weight", StringComparison.Ordinal))];
-        if (weights.Length > 1)
-            throw _file.Refuse($"{weights.Length} layers besides the recurrent one ({string.Join(", ", weights)}), one linear head at most is expected");
-        return weights.Length == 1 ? weights[0][..^".weight".Length] : null;
+        string[] others = [.. _file.Tensors.Keys.Where(name => !IsRecurrent(name) && name.EndsWith(".weight", StringComparison.Ordinal))
+            .Select(name => name[..^".weight".Length])];
+        string[] embeddings = [.. others.Where(name => name.Contains("emb", StringComparison.OrdinalIgnoreCase))];
+        if (embeddings.Length > 1)
+            throw _file.Refuse($"{embeddings.Length} embeddings ({string.Join(", ", embeddings)}), one at most is expected");
+
+        // dense.0, dense.1, ..., dense.10, head; fc1, fc2; layers.0, layers.3.
+        return (embeddings.FirstOrDefault(), [.. others.Except(embeddings).OrderBy(name => name == "head").ThenBy(name => name.Length)
+            .ThenBy(name => name, StringComparer.Ordinal)]);
     }
 
     private ModelShape ReadShape()
     {
         (int rows, int inputs) = Matrix(_prefix + Anchor);
         (int recurrentRows, int hidden) = Matrix(_prefix + "weight_hh_l0");
+        CellKind threeGates = _file.Metadata.GetValueOrDefault("cell") == CellName(CellKind.GruResetBefore) ? CellKind.GruResetBefore : CellKind.Gru;
         CellKind? inferred = rows != recurrentRows || rows % hidden != 0 ? null
-            : (rows / hidden) switch { 1 => CellKind.Rnn, 3 => CellKind.Gru, 4 => CellKind.Lstm, _ => null };
+            : (rows / hidden) switch { 1 => CellKind.Rnn, 3 => threeGates, 4 => CellKind.Lstm, _ => null };
         if (inferred is not CellKind cell)
             throw _file.Refuse($"{_prefix}{Anchor} has {rows} rows and {_prefix}weight_hh_l0 is [{recurrentRows}, {hidden}]: both need 1 (RNN), "
                 + $"3 (GRU) or 4 (LSTM) times {hidden} rows");
 
-        string[] reversed = [.. _file.Tensors.Keys.Where(name => name.EndsWith("_reverse", StringComparison.Ordinal))];
-        if (reversed.Length > 0)
-            throw _file.Refuse($"{reversed[0]} makes the network bidirectional: it needs the future and cannot step with events; train it with bidirectional=False");
-
         int layers = 1;
         while (_file.Tensors.ContainsKey($"{_prefix}weight_ih_l{layers}"))
             layers++;
-        int outputs = _head is null ? 0 : Matrix(_head + ".weight").Rows;
-        CheckMetadata("cell", CellName(cell));
-        CheckMetadata("input_size", inputs.ToString(CultureInfo.InvariantCulture));
-        CheckMetadata("hidden_size", hidden.ToString(CultureInfo.InvariantCulture));
-        CheckMetadata("num_layers", layers.ToString(CultureInfo.InvariantCulture));
-        return new ModelShape(cell, inputs, hidden, layers, outputs);
+        var shape = new ModelShape(cell, inputs, hidden, layers, _dense.Length == 0 ? 0 : Matrix(_dense[^1] + ".weight").Rows)
+        {
+            Bidirectional = _file.Tensors.ContainsKey($"{_prefix}{Anchor}_reverse"),
+            Vocabulary = _embedding is null ? 0 : Matrix(_embedding + ".weight").Rows,
+            Dense = ReadDense(),
+            Head = _file.Metadata.TryGetValue(HeadKey, out string? head) ? Named<HeadKind>(HeadKey, head) : HeadKind.Linear,
+        };
+        foreach ((string key, string value) in Describe(shape))
+            CheckMetadata(key, value);
+        return shape;
     }
+
+    private DenseShape[] ReadDense()
+    {
+        int count = Math.Max(0, _dense.Length - 1);
+        if (count == 0)
+            return [];
+        string[] activations = _file.Metadata.GetValueOrDefault(ActivationsKey, "").Split(',', StringSplitOptions.TrimEntries);
+        if (activations.Length != count)
+            throw _file.Refuse($"{_dense.Length} layers besides the recurrent one ({string.Join(", ", _dense)}): metadata {ActivationsKey} must name what the "
+                + $"first {count} do to their sums ({string.Join(", ", Enum.GetNames<DenseActivation>()).ToLowerInvariant()}), separated by commas");
+        return [.. activations.Select((activation, i) => new DenseShape(Matrix(_dense[i] + ".weight").Rows, Named<DenseActivation>(ActivationsKey, activation)))];
+    }
+
+    private T Named<T>(string key, string value) where T : struct, Enum => Enum.TryParse(value, ignoreCase: true, out T found) && Enum.IsDefined(found)
+        ? found
+        : throw _file.Refuse($"metadata {key} says '{value}', one of {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()} is expected");
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private (int Rows, int Columns) Matrix(string name)
     {
@@ -91,7 +141,7 @@ internal sealed class StateDict
 
     private void CheckMetadata(string key, string expected)
     {
-        if (_file.Metadata.TryGetValue(key, out string? found) && found != expected)
+        if (key is not ("architecture" or ActivationsKey) && _file.Metadata.TryGetValue(key, out string? found) && !found.Equals(expected, StringComparison.OrdinalIgnoreCase))
             throw _file.Refuse($"metadata {key} is {found}, the matrices say {expected}; one of them belongs to another model");
     }
 
@@ -103,8 +153,17 @@ internal sealed class StateDict
             throw _file.Refuse($"tensor {unknown} is unknown; {Layout.Shape} has {string.Join(", ", known)}");
     }
 
-    private string NameInFile(string name) =>
-        name.StartsWith("rnn.", StringComparison.Ordinal) ? _prefix + name["rnn.".Length..] : _head + name["head".Length..];
+    private string NameInFile(string name)
+    {
+        string[] parts = name.Split('.');
+        return parts[0] switch
+        {
+            "rnn" => _prefix + parts[1],
+            "embedding" => $"{_embedding}.{parts[^1]}",
+            "dense" => $"{_dense[int.Parse(parts[1], CultureInfo.InvariantCulture)]}.{parts[^1]}",
+            _ => $"{_dense[^1]}.{parts[^1]}",
+        };
+    }
 
     private void Read(Parameter parameter)
     {

@@ -1,3 +1,5 @@
+using StreamRnn.Cells;
+
 namespace StreamRnn.Detection;
 
 /// <summary>Where an instant lies in the day and in the week, UTC. Times are nanoseconds since 1970.</summary>

@@ -1,3 +1,5 @@
+using StreamRnn.Cells;
+
 namespace StreamRnn.Detection;
 
 /// <summary>

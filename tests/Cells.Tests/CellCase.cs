@@ -11,7 +11,7 @@ public sealed record CellCase(CellKind Cell, int Inputs, int Hidden, int Layers,
     public static TheoryData<CellCase> All => [.. Cases];
 
     public static IEnumerable<CellCase> Cases =>
-        from cell in Enum.GetValues<CellKind>()
+        from cell in (CellKind[])[CellKind.Rnn, CellKind.Lstm, CellKind.Gru]
         from size in Sizes
         select new CellCase(cell, size.Inputs, size.Hidden, size.Layers, size.Outputs);
 

@@ -137,10 +137,6 @@ public class ModelFileTests
         Refuses(SafeTensors.Format(new Dictionary<string, string>(), []), "no recurrent layer", "rnn.weight_ih_l0");
 
     [Fact]
-    public void A_bidirectional_network_is_refused() =>
-        Refuses(Renamed("rnn.bias_hh_l1", "rnn.weight_ih_l0_reverse"), "bidirectional");
-
-    [Fact]
     public void Metadata_of_another_model_are_refused() =>
         Refuses(Edit(header => header["__metadata__"]!["cell"] = "lstm"), "metadata cell is lstm, the matrices say gru");
 
@@ -180,6 +176,49 @@ public class ModelFileTests
         var layout = new ParameterLayout(file.Shape);
         Assert.All(layout.Layer(1).RecurrentBias.In(file.Parameters.Span).ToArray(), value => Assert.Equal(0f, value));
         Assert.All(layout.HeadBias.In(file.Parameters.Span).ToArray(), value => Assert.Equal(0f, value));
+    }
+
+    [Fact]
+    public void Every_shape_is_read_from_the_names_and_the_metadata()
+    {
+        foreach (ModelShape shape in Shapes)
+            Assert.Equal(shape, ModelFile.Parse("user.safetensors", WithoutGoldenVectors(shape)).Shape);
+    }
+
+    [Fact]
+    public void A_bidirectional_network_loads_and_says_that_it_cannot_step()
+    {
+        ModelFile file = ModelFile.Parse("pump.safetensors", WithoutGoldenVectors(Shapes[0]));
+        Assert.False(file.CanStep);
+        Assert.Contains("bidirectional", Assert.Throws<NotSupportedException>(() => file.Model).Message, StringComparison.Ordinal);
+        Assert.Throws<NotSupportedException>(() => SequenceModel.Create(file.Shape, file.Parameters.Span));
+    }
+
+    [Fact]
+    public void Dense_layers_without_their_activations_are_refused() =>
+        Refuses(WithoutGoldenVectors(Shapes[1], metadata => metadata.Remove("dense_activations")), "dense.0, dense.1, head", "dense_activations", "relu");
+
+    [Fact]
+    public void An_unknown_head_is_refused() =>
+        Refuses(WithoutGoldenVectors(Shapes[1], metadata => metadata["head"] = "7"), "metadata head says '7'", "softmax");
+
+    private static readonly ModelShape[] Shapes =
+    [
+        new(CellKind.Lstm, 2, 5, 2, 3) { Bidirectional = true },
+        new(CellKind.Gru, 4, 6, 1, 11)
+        {
+            Vocabulary = 9, Head = HeadKind.Softmax, Dense = [new(7, DenseActivation.Relu), new(5, DenseActivation.None)],
+        },
+        new(CellKind.GruResetBefore, 1, 6, 3),
+    ];
+
+    /// <summary>The parameters, all zero, and what a file says about their shape.</summary>
+    private static byte[] WithoutGoldenVectors(ModelShape shape, Action<Dictionary<string, string>>? change = null)
+    {
+        Dictionary<string, string> metadata = StateDict.Describe(shape).ToDictionary(entry => entry.Key, entry => entry.Value);
+        change?.Invoke(metadata);
+        return SafeTensors.Format(metadata, new ParameterLayout(shape).Parameters.Select(parameter =>
+            (parameter.Name, parameter.Dimensions, (ReadOnlyMemory<float>)new float[parameter.Slot.Length])));
     }
 
     private static byte[] Bytes() => ModelFile.Format(Gru.Shape, Gru.Parameters(), new Dictionary<string, string>());

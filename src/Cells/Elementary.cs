@@ -1,9 +1,9 @@
 using System.Runtime.CompilerServices;
 
-namespace StreamRnn.Detection;
+namespace StreamRnn.Cells;
 
 /// <summary>
-/// The elementary functions of the detector, from + - * / sqrt and fused multiply-add alone, so that their bits are those of IEEE 754
+/// The elementary functions that scores and heads need, from + - * / sqrt and fused multiply-add alone, so that their bits are those of IEEE 754
 /// and not of a C library or a CPU. Arguments are finite.
 /// </summary>
 /// <remarks>
@@ -11,7 +11,7 @@ namespace StreamRnn.Detection;
 /// in the last place: Exp 1, Log 1, Asinh 2, Sinh 2; SinCos 7e-16 absolute, most of it the library's rounded argument. The tests hold
 /// them to within one more.
 /// </remarks>
-internal static class Elementary
+public static class Elementary
 {
     public const double Ln2 = 0.693147180559945309417;
 

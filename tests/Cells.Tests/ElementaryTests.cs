@@ -1,4 +1,4 @@
-namespace StreamRnn.Detection.Tests;
+namespace StreamRnn.Cells.Tests;
 
 /// <summary>Against the C library, whose own error is below one unit in the last place here.</summary>
 public class ElementaryTests
