@@ -1,5 +1,5 @@
 using System.Globalization;
-using StreamRnn.Detection;
+using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Detection;
+using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer;
 
