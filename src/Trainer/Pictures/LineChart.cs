@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace StreamRnn.Trainer.Pictures;
+
+/// <summary>A line of a chart. A point that is no number, or not above 0 on a logarithmic scale, breaks it.</summary>
+/// <param name="X">As many as <paramref name="Y"/>, rising.</param>
+/// <param name="Dashed">For what the other lines are compared with.</param>
+public sealed record ChartLine(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Dashed = false)
+{
+    /// <summary>A line over 0, 1, 2, ...</summary>
+    public ChartLine(string name, IReadOnlyList<double> y, bool dashed = false)
+        : this(name, [.. Enumerable.Range(0, y.Count).Select(x => (double)x)], y, dashed)
+    {
+    }
+}
+
+/// <summary>A chart of lines as one SVG element without script, style sheet or font of its own, readable on light and dark ground.</summary>
+public sealed record LineChart(string Title, string XLabel, string YLabel, IReadOnlyList<ChartLine> Lines)
+{
+    private const double Width = 760, Height = 400;
+    private const double Left = 70, Right = 20, Top = 64, Bottom = 52;
+    private const int MostDecades = 16;   // below the largest value of a logarithmic scale; what is smaller lies on the floor of the chart
+
+    /// <summary>Told apart by people who see red and green alike (Okabe and Ito).</summary>
+    private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+
+    public bool IsLogarithmic { get; init; }
+
+    /// <summary>The chart as text: an svg element with its namespace.</summary>
+    public string Svg()
+    {
+        (double x0, double x1) = Range(Lines.SelectMany(line => line.X));
+        (double y0, double y1) = YRange();
+        var svg = new StringBuilder();
+        Append(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" width=\"100%\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#777\">\n");
+        Append(svg, $"<title>{Escape(Title)}</title>\n<text x=\"{Left}\" y=\"22\" font-size=\"15\" font-weight=\"600\">{Escape(Title)}</text>\n");
+        Legend(svg);
+        foreach (double tick in Ticks(x0, x1, 8))
+            Append(svg, $"<text x=\"{Across(tick)}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{Label(tick)}</text>\n");
+        foreach (double tick in IsLogarithmic ? Decades(y0, y1) : Ticks(y0, y1, 6))
+        {
+            string label = IsLogarithmic ? $"1e{tick:0}" : Label(tick);
+            Append(svg, $"<path d=\"M{Left} {Down(tick)}H{Width - Right}\" stroke=\"#8884\"/><text x=\"{Left - 8}\" y=\"{Down(tick) + 4}\" text-anchor=\"end\">{label}</text>\n");
+        }
+
+        Append(svg, $"<text x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 12}\" text-anchor=\"middle\">{Escape(XLabel)}</text>\n");
+        Append(svg, $"<text transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{Escape(YLabel)}</text>\n");
+        for (int i = 0; i < Lines.Count; i++)
+            Append(svg, $"<path d=\"{Path(Lines[i])}\" fill=\"none\" stroke=\"{Colours[i % Colours.Length]}\" stroke-width=\"1.8\" stroke-linejoin=\"round\" stroke-linecap=\"round\"{Dashes(Lines[i])}/>\n");
+        return svg.Append("</svg>").ToString();
+
+        double Across(double x) => Left + (x - x0) / (x1 - x0) * (Width - Left - Right);
+
+        double Down(double y) => Height - Bottom - (Math.Max(y, y0) - y0) / (y1 - y0) * (Height - Top - Bottom);
+
+        string Path(ChartLine line)
+        {
+            var path = new StringBuilder();
+            bool pen = false;
+            for (int i = 0; i < line.Y.Count; i++)
+            {
+                double y = Scale(line.Y[i]);
+                if (double.IsFinite(y))
+                    Append(path, $"{(pen ? 'L' : 'M')}{Across(line.X[i]):0.#} {Down(y):0.#}");
+                pen = double.IsFinite(y);
+            }
+
+            return path.ToString();
+        }
+    }
+
+    private void Legend(StringBuilder svg)
+    {
+        double x = Left;
+        for (int i = 0; i < Lines.Count; i++)
+        {
+            Append(svg, $"<path d=\"M{x} 42h22\" stroke=\"{Colours[i % Colours.Length]}\" stroke-width=\"3\"{Dashes(Lines[i])}/><text x=\"{x + 28}\" y=\"46\">{Escape(Lines[i].Name)}</text>\n");
+            x += 28 + 7 * Lines[i].Name.Length + 22;
+        }
+    }
+
+    private (double From, double To) YRange()
+    {
+        (double from, double to) = Range(Lines.SelectMany(line => line.Y).Select(Scale));
+        return IsLogarithmic ? (Math.Max(Math.Floor(from), Math.Ceiling(to) - MostDecades), Math.Ceiling(to)) : (from, to);
+    }
+
+    private double Scale(double y) => !IsLogarithmic ? y : y > 0 ? Math.Log10(y) : double.NaN;
+
+    /// <summary>The finite numbers' range, never empty.</summary>
+    private static (double From, double To) Range(IEnumerable<double> numbers)
+    {
+        (double from, double to) = (double.PositiveInfinity, double.NegativeInfinity);
+        foreach (double number in numbers.Where(double.IsFinite))
+            (from, to) = (Math.Min(from, number), Math.Max(to, number));
+        return from < to ? (from, to) : double.IsFinite(from) ? (from - 0.5, from + 0.5) : (0, 1);
+    }
+
+    /// <summary>Round numbers within the range: 1, 2 or 5 times a power of ten apart.</summary>
+    private static IEnumerable<double> Ticks(double from, double to, int most)
+    {
+        double rough = (to - from) / most;
+        double power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
+        double step = power * (rough / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 };
+        for (double tick = Math.Ceiling(from / step); tick * step <= to; tick++)
+            yield return tick * step;
+    }
+
+    private static IEnumerable<double> Decades(double from, double to)
+    {
+        double step = Math.Max(1, Math.Ceiling((to - from) / 8));
+        for (double decade = to; decade >= from; decade -= step)
+            yield return decade;
+    }
+
+    private static string Label(double number) => number.ToString("G5", CultureInfo.InvariantCulture);
+
+    private static string Dashes(ChartLine line) => line.Dashed ? " stroke-dasharray=\"5 4\"" : "";
+
+    private static string Escape(string text) => WebUtility.HtmlEncode(text);
+
+    private static void Append(StringBuilder text, FormattableString formatted) => text.Append(formatted.ToString(CultureInfo.InvariantCulture));
+}
