@@ -14,6 +14,9 @@ public interface ITickJournal
     /// <param name="isResumed">Whether the session goes on: then it may send again what it was not acknowledged.</param>
     PacketSource Open(string name, DuplicateRule rule, bool isResumed);
 
+    /// <summary>A session is over for good: nothing of it will be repeated.</summary>
+    void Close(PacketSource source);
+
     /// <summary>
     /// Writes a packet down and hands its ticks to their shards as one act, so that the order of a stream's ticks on disk is the order of
     /// their steps. Above QoS 0 it waits while the disk is full.

@@ -79,6 +79,9 @@ public readonly ref struct Packet
 public sealed class PacketIntake(
     StreamDirectory directory, TickRouter router, FaultCounters faults, TimeProvider clock, IntakeOptions options, ITickJournal? journal = null)
 {
+    /// <summary>Most ticks of one packet.</summary>
+    public const int MaximumTicks = ReadingBuffer.Capacity;
+
     [ThreadStatic] private static Scratch? t_scratch;
 
     private readonly byte[] _ownPrefix = System.Text.Encoding.UTF8.GetBytes(options.OwnPrefix ?? "");

@@ -29,7 +29,7 @@ internal sealed class RunArguments
     };
     private readonly Option<string?> _dataDir = new("--data-dir")
     {
-        Description = "Reserved for the input log; nothing is kept on disk yet.",
+        Description = "Keep the input log here: a worker that was killed goes on as if nothing had happened.",
         HelpName = "DIR",
     };
     private readonly Option<int?> _shards = new("--shards") { Description = "Loops that step in parallel; never changes a number.", HelpName = "N" };

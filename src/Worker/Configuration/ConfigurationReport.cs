@@ -95,8 +95,9 @@ internal sealed record ConfigurationReport
 
     private static IEnumerable<string> NotesOf(StreamRnnOptions options)
     {
-        yield return "states live in memory: a restart begins every stream anew"
-            + (options.DataDir is null ? "" : $"; DataDir {options.DataDir} is reserved for the input log and nothing is written there yet");
+        yield return options.DataDir is null
+            ? "states live in memory: a restart begins every stream anew; name a DataDir (--data-dir) to keep them"
+            : $"states outlive the process in {options.DataDir}, committed every {options.Durability.CommitInterval.TotalMilliseconds:0} ms at most";
 
         if (options.Mqtt.ExposesPassword)
             yield return $"the password travels to {options.Mqtt.Host} in the clear: anybody on the way can read it; set Mqtt:Tls:Enabled";

@@ -24,7 +24,7 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections)
         return new MemoryBound(
             (options.Limits.Streams * (long)(models.LargestBytesPerStream + StreamDirectory.MaximumNameBytes + DirectoryBytes))
                 + (options.WatchedStreams * (long)LiveBoard.BytesPerStream),
-            (shards * (long)options.Limits.QueueCapacity * Unsafe.SizeOf<Tick>()) + (forecasts * Unsafe.SizeOf<Forecast>()),
+            (shards * (long)options.EffectiveQueueCapacity * Unsafe.SizeOf<Tick>()) + (forecasts * Unsafe.SizeOf<Forecast>()),
             options.Broker.Enabled
                 ? LinkOptions.Broker(options).MemoryBoundBytes
                 : LinkOptions.Receiver(options).MemoryBoundBytes + LinkOptions.Sender(options).MemoryBoundBytes);

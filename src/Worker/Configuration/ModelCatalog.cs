@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
@@ -10,6 +11,12 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
     /// <summary>What a shard holds for one stream of the largest model.</summary>
     public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(MicroBatch.BytesPerStream);
 
+    /// <summary>The file each model was read from.</summary>
+    public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();
+
+    /// <summary>SHA-256 of a model's file, in lower-case hexadecimal.</summary>
+    public string HashOf(Forecaster model) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Files[model])));
+
     /// <summary>Loads each file once.</summary>
     /// <exception cref="InvalidDataException">A file is no model, or its golden vectors do not come out.</exception>
     public static ModelCatalog Load(StreamRnnOptions options)
@@ -17,9 +24,10 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
         Dictionary<string, Forecaster> loaded = [];
         IEnumerable<(string Pattern, string File)> named = options.Models.Select(model => (model.Pattern, model.File))
             .Concat(options.Mqtt.EffectiveSubscriptions.Where(s => s.Model is not null).Select(s => (s.Filter, s.Model!)));
-        return new ModelCatalog(
+        ModelCatalog catalog = new(
             Load(options.Model),
             [.. named.Select(entry => (new StreamPattern(entry.Pattern), Load(entry.File)))]);
+        return catalog with { Files = loaded.ToDictionary(entry => entry.Value, entry => entry.Key) };
 
         Forecaster Load(string? file)
         {

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
@@ -15,7 +16,10 @@ public sealed record StreamRnnOptions : IValidatableObject
     [Range(0, 256)]
     public int Shards { get; init; }
 
-    /// <summary>Reserved for the input log. Nothing is kept on disk yet: a restart begins every stream anew.</summary>
+    /// <summary>
+    /// Where the input log is kept: a worker that was killed goes on from there as if nothing had happened. Null keeps nothing, and a
+    /// restart begins every stream anew. One worker at a time.
+    /// </summary>
     public string? DataDir { get; init; }
 
     /// <summary>Model file of every stream that no pattern names; null is the default model beside the executable.</summary>
@@ -35,12 +39,17 @@ public sealed record StreamRnnOptions : IValidatableObject
 
     public LimitsOptions Limits { get; init; } = new();
 
+    public DurabilityOptions Durability { get; init; } = new();
+
     public ProbesOptions Probes { get; init; } = new();
 
     public DashboardOptions Dashboard { get; init; } = new();
 
     /// <summary>The number of shards that <see cref="Shards"/> means on this machine.</summary>
     public int EffectiveShards => Shards > 0 ? Shards : Math.Min(Environment.ProcessorCount, 8);
+
+    /// <summary>Ticks one shard may hold: where packets are kept whole, a queue holds at least the largest.</summary>
+    public int EffectiveQueueCapacity => DataDir is null ? Limits.QueueCapacity : Math.Max(Limits.QueueCapacity, PacketIntake.MaximumTicks);
 
     /// <summary>Streams the dashboard keeps the latest of; 0 where there is none.</summary>
     public int WatchedStreams => Dashboard.Port is null ? 0 : Math.Min(Limits.Streams, DashboardOptions.MaximumStreams);

@@ -14,17 +14,19 @@ public sealed class StreamEngine
     private readonly Publisher _publisher;
 
     public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
-        : this(models, capacity, metrics, traces: null, sinks)
+        : this(models, capacity, metrics, traces: null, journal: null, publishAfter: 0, sinks)
     {
     }
 
     /// <param name="traces">Who is told of the steps of traced ticks; null where no tick is traced.</param>
-    public StreamEngine(
-        ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, params IReadOnlyList<IForecastSink> sinks)
+    /// <param name="journal">What must be durable before anything of it leaves; null where nothing is kept.</param>
+    /// <param name="publishAfter">Outputs up to this position in the journal have been published by an earlier run.</param>
+    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickJournal? journal, long publishAfter,
+        params IReadOnlyList<IForecastSink> sinks)
     {
         Models = models;
-        Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics);
-        _publisher = new Publisher(Forecasts, metrics, sinks);
+        Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics, journal);
+        _publisher = new Publisher(Forecasts, metrics, journal, publishAfter, sinks);
         _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, metrics, traces))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
 

@@ -39,6 +39,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     /// <summary>Where it listens, with the port that was free where 0 was asked for; null before the start.</summary>
     public IPEndPoint? EndPoint => _broker.EndPoint;
 
+    public void StartSending()
+    {
+        // Whoever has a session is sent to as soon as it is there.
+    }
+
     public void Start()
     {
         try

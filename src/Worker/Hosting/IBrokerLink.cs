@@ -11,7 +11,10 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
     /// <summary>Whether ticks can arrive: the subscriptions have been acknowledged.</summary>
     bool IsReady { get; }
 
-    /// <summary>Begins to connect or to listen; does not wait until it has.</summary>
+    /// <summary>Begins to publish, before anything is taken in; does not wait for a connection.</summary>
+    void StartSending();
+
+    /// <summary>Begins to take in, after <see cref="StartSending"/>; does not wait for a connection.</summary>
     void Start();
 
     /// <summary>Sends a rare message about the worker itself; gives it up rather than wait.</summary>

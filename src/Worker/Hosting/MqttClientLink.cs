@@ -69,11 +69,9 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public bool IsReady => _receiver.State == MqttClientState.Ready && _sender.State == MqttClientState.Ready;
 
-    public void Start()
-    {
-        _sender.Start();
-        _receiver.Start();
-    }
+    public void StartSending() => _sender.Start();
+
+    public void Start() => _receiver.Start();
 
     public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace)
     {

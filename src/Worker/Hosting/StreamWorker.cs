@@ -5,6 +5,7 @@ using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
+using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
@@ -23,6 +24,10 @@ internal sealed class StreamWorker : IDisposable
     private readonly TimeProvider _clock;
     private readonly byte[][] _filters;
     private readonly bool _isBroker;
+    private readonly DurableState? _durable;
+    private readonly TickRouter _router;
+    private readonly ILogger _logger;
+    private readonly string? _dataDir;
     private bool _started;
     private bool _stopped;
     private string? _failure;
@@ -36,12 +41,19 @@ internal sealed class StreamWorker : IDisposable
         _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Filter))];
         _notices = new NoticeCodec(options.Publish.Prefix);
 
+        _logger = loggers.CreateLogger<StreamWorker>();
         if (options.Mqtt.ExposesPassword)
-            Log.PasswordExposed(loggers.CreateLogger<StreamWorker>(), options.Mqtt.Host!);
+            Log.PasswordExposed(_logger, options.Mqtt.Host!);
 
         Streams = new StreamDirectory(options.Limits.Streams);
         Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
         ModelMap map = models.Map(Streams);
+        _dataDir = options.DataDir;
+        if (options.DataDir is not null)
+        {
+            _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models), options.Durability,
+                LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger);
+        }
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
             ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers)
@@ -50,18 +62,19 @@ internal sealed class StreamWorker : IDisposable
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
         Engine = new StreamEngine(map,
-            new EngineCapacity(options.EffectiveShards, options.Limits.QueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
-            metrics, traces, Board is null ? [sink] : [sink, Board]);
+            new EngineCapacity(options.EffectiveShards, options.EffectiveQueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
+            metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, Board is null ? [sink] : [sink, Board]);
 
-        Intake = new PacketIntake(Streams, new TickRouter(Engine.Queues), Faults, clock, new IntakeOptions
+        _router = new TickRouter(Engine.Queues);
+        Intake = new PacketIntake(Streams, _router, Faults, clock, new IntakeOptions
         {
             MaximumPayloadBytes = options.Limits.PayloadBytes,
             OwnPrefix = options.Publish.Prefix,
             MaximumAhead = options.Limits.FarFuture,
             TimeZone = options.Zone,
-        });
+        }, _durable?.Log);
 
-        metrics.ObserveIntake(() => Intake.AcceptedTickCount, Faults.Of);
+        metrics.ObserveIntake(() => AcceptedTickCount, Faults.Of);
         metrics.ObserveStreams(() => Streams.Count);
         metrics.ObserveConnection(Link.Name, () => Link.IsReady);
     }
@@ -80,7 +93,13 @@ internal sealed class StreamWorker : IDisposable
     public LiveBoard? Board { get; }
 
     public WorkerStatus Status => new(
-        Link.Description, IsReady, Streams.Count, Intake.AcceptedTickCount, Engine.Stepped, Engine.Published, Faults.Total);
+        Link.Description, IsReady, Streams.Count, AcceptedTickCount, Engine.Stepped, Engine.Published, Faults.Total);
+
+    /// <summary>Ticks handed to the shards: those that came, and those of an earlier run that were stepped again.</summary>
+    public long AcceptedTickCount => Intake.AcceptedTickCount + RecoveredTickCount;
+
+    /// <summary>Ticks of an earlier run, stepped again from the input log.</summary>
+    public long RecoveredTickCount { get; private set; }
 
     /// <summary>Whether ticks can arrive and would be stepped.</summary>
     public bool IsReady => Link.IsReady && !_stopped;
@@ -95,6 +114,14 @@ internal sealed class StreamWorker : IDisposable
     {
         _started = true;
         Engine.Start();
+        Link.StartSending();
+        if (_durable is not null)
+        {
+            RecoveredTickCount = _durable.Replay(_router, sessions: null);
+            _durable.Log.Start();
+            if (RecoveredTickCount > 0)
+                Log.Recovered(_logger, Streams.Count, _dataDir!, RecoveredTickCount);
+        }
         Link.Start();
     }
 
@@ -107,9 +134,11 @@ internal sealed class StreamWorker : IDisposable
         if (_stopped || Failure is not null)
             return;
         _stopped = true;
+        _durable?.Log.Refuse();
         _gate.Close();
         if (_started)
             Engine.Drain();
+        _durable?.Dispose();
     }
 
     public void Dispose()

@@ -31,4 +31,7 @@ public struct Forecast
 
     /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
     public long Packet;
+
+    /// <summary>Its tick's place in the journal; 0 where there is none.</summary>
+    public long Position;
 }

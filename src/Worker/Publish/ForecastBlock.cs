@@ -15,6 +15,9 @@ public sealed class ForecastBlock(int capacity)
 
     public ReadOnlySpan<Forecast> Forecasts => _forecasts.AsSpan(0, Count);
 
+    /// <summary>The last place in the journal of what it holds; they rise.</summary>
+    public long LastPosition => Count == 0 ? 0 : _forecasts[Count - 1].Position;
+
     /// <summary>Adds what was said of a tick, written where it stays: a forecast is too large to be copied on the way.</summary>
     public void Add(in Tick tick, int model, in Verdict verdict)
     {
@@ -28,6 +31,7 @@ public sealed class ForecastBlock(int capacity)
         forecast.Trace = tick.Trace;
         forecast.Ledger = tick.Ledger;
         forecast.Packet = tick.Packet;
+        forecast.Position = tick.Position;
     }
 
     public void Clear() => Count = 0;
@@ -39,6 +43,16 @@ public sealed class ForecastBlock(int capacity)
         {
             if (forecast.Ledger is PacketLedger ledger)
                 ledger.Complete(forecast.Packet);
+        }
+    }
+
+    /// <summary>The same, each as soon as it is durable.</summary>
+    public void Acknowledge(ITickJournal journal)
+    {
+        foreach (ref readonly Forecast forecast in Forecasts)
+        {
+            if (forecast.Ledger is PacketLedger ledger)
+                journal.Acknowledge(forecast.Position, ledger, forecast.Packet);
         }
     }
 }

@@ -1,3 +1,4 @@
+using StreamRnn.Ingest;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Publish;
@@ -23,6 +24,7 @@ public sealed class ForecastQueue
     private readonly Stack<ForecastBlock> _free;
     private readonly WhenFull _whenFull;
     private readonly WorkerMetrics _metrics;
+    private readonly ITickJournal? _journal;
     private int _head;
     private int _count;
     private int _producers;
@@ -31,8 +33,10 @@ public sealed class ForecastQueue
 
     /// <param name="capacity">Forecasts that may wait; at least one block.</param>
     /// <param name="producers">Shards; the queue ends when each has called <see cref="Complete"/>.</param>
-    public ForecastQueue(int capacity, int producers, WhenFull whenFull, WorkerMetrics metrics)
+    /// <param name="journal">What must be durable before a tick is acknowledged; null where nothing is kept.</param>
+    public ForecastQueue(int capacity, int producers, WhenFull whenFull, WorkerMetrics metrics, ITickJournal? journal = null)
     {
+        _journal = journal;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
         (_producers, _whenFull, _metrics) = (producers, whenFull, metrics);
@@ -80,7 +84,10 @@ public sealed class ForecastQueue
         // Dropped outputs are no reason to have a tick sent again: it has been stepped.
         Interlocked.Add(ref _dropped, filled.Count);
         _metrics.ForecastsDropped("queue", "full", filled.Count);
-        filled.Acknowledge();
+        if (_journal is null)
+            filled.Acknowledge();
+        else
+            filled.Acknowledge(_journal);
         filled.Clear();
         return filled;
     }

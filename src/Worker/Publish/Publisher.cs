@@ -1,3 +1,4 @@
+using StreamRnn.Ingest;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Publish;
@@ -5,9 +6,13 @@ namespace StreamRnn.Worker.Publish;
 /// <summary>
 /// Behind the shards: takes block after block, gives it to every sink, then tells the sources. Outputs and acknowledgements leave
 /// together, and only here. It has a thread of its own; but while nothing waits, a shard that has nothing else to do publishes itself,
-/// which saves a wake-up for every tick of a quiet stream.
+/// which saves a wake-up for every tick of a quiet stream. Where there is a journal nothing leaves before its ticks are durable, and it is
+/// the publisher that waits for that, never a shard.
 /// </summary>
-public sealed class Publisher(ForecastQueue queue, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
+/// <param name="journal">Null where nothing is kept.</param>
+/// <param name="publishAfter">Outputs up to this position in the journal have been published by an earlier run.</param>
+public sealed class Publisher(
+    ForecastQueue queue, WorkerMetrics metrics, ITickJournal? journal, long publishAfter, params IReadOnlyList<IForecastSink> sinks)
 {
     private readonly IForecastSink[] _sinks = [.. sinks];
     private readonly Lock _publishing = new();
@@ -29,7 +34,7 @@ public sealed class Publisher(ForecastQueue queue, WorkerMetrics metrics, params
     /// <summary>Publishes a shard's block on the shard's thread and empties it, if that may wait and neither overtakes nor holds up another.</summary>
     public bool TryPublish(ForecastBlock block)
     {
-        if (!queue.MayWait || !_publishing.TryEnter())
+        if (!queue.MayWait || block.LastPosition > (journal?.DurablePosition ?? 0) || !_publishing.TryEnter())
             return false;
         try
         {
@@ -64,10 +69,17 @@ public sealed class Publisher(ForecastQueue queue, WorkerMetrics metrics, params
 
     private void Publish(ForecastBlock block)
     {
-        foreach (IForecastSink sink in _sinks)
+        journal?.WaitUntilDurable(block.LastPosition);
+        ReadOnlySpan<Forecast> owed = block.Forecasts;
+        while (!owed.IsEmpty && owed[0].Position <= publishAfter && journal is not null)
+            owed = owed[1..];
+        if (!owed.IsEmpty)
         {
-            sink.Write(block.Forecasts);
-            metrics.ForecastsPublished(sink.Name, block.Count);
+            foreach (IForecastSink sink in _sinks)
+            {
+                sink.Write(owed);
+                metrics.ForecastsPublished(sink.Name, owed.Length);
+            }
         }
         block.Acknowledge();
         Count(block.Forecasts);

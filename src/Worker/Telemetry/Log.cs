@@ -16,4 +16,13 @@ internal static partial class Log
 
     [LoggerMessage(403, LogLevel.Information, "{What} on {Address}.")]
     public static partial void Serving(ILogger logger, string what, string address);
+
+    [LoggerMessage(404, LogLevel.Error, "The disk of the data directory is full: intake stands still, QoS 0 is refused, nothing is lost. Make room; the worker goes on by itself.")]
+    public static partial void DiskFull(ILogger logger);
+
+    [LoggerMessage(405, LogLevel.Information, "The disk of the data directory has room again: intake goes on.")]
+    public static partial void DiskHasRoom(ILogger logger);
+
+    [LoggerMessage(406, LogLevel.Information, "Recovered {Streams} streams from {Folder}: {Ticks} ticks are stepped again.")]
+    public static partial void Recovered(ILogger logger, int streams, string folder, long ticks);
 }

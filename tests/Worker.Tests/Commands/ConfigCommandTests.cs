@@ -20,12 +20,12 @@ public class ConfigCommandTests
     }
 
     [Fact]
-    public async Task Check_does_not_pretend_that_a_data_directory_is_used()
+    public async Task Check_says_where_states_are_kept()
     {
         (_, string output, _) = await Executable.RunAsync("config", "check", "--embedded-broker", "1883", "--data-dir", "/var/lib/streamrnn");
 
         Assert.Contains("listens as a broker on 127.0.0.1:1883", output);
-        Assert.Contains("nothing is written there yet", output);
+        Assert.Contains("states outlive the process in /var/lib/streamrnn, committed every 20 ms at most", output);
     }
 
     [Fact]

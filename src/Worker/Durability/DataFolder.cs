@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using StreamRnn.Worker.Commands;
+
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>A directory on a disk, for one worker at a time.</summary>
+internal sealed partial class DataFolder : IDataFiles, IDisposable
+{
+    private const string LockName = "lock";
+
+    private readonly string _path;
+    private readonly FileStream _lock;
+
+    /// <exception cref="CommandFailedException">It cannot be made or written, or another worker has it.</exception>
+    public DataFolder(string path)
+    {
+        _path = Path.GetFullPath(path);
+        try
+        {
+            Directory.CreateDirectory(_path);
+            _lock = new FileStream(In(LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException(e is IOException && File.Exists(In(LockName))
+                ? $"{_path} is in use by another worker ({e.Message}); give this one a data directory of its own"
+                : $"DataDir {_path} cannot be used: {e.Message}");
+        }
+    }
+
+    public IReadOnlyList<string> List() =>
+        [.. Directory.EnumerateFiles(_path).Select(file => Path.GetFileName(file)!).Where(name => name != LockName).Order(StringComparer.Ordinal)];
+
+    public byte[] Read(string name) => File.ReadAllBytes(In(name));
+
+    public IDataFile Create(string name) => new GrowingFile(In(name), FileMode.Create);
+
+    public IDataFile Open(string name) => new GrowingFile(In(name), FileMode.Open);
+
+    public void Rename(string from, string to) => File.Move(In(from), In(to), overwrite: true);
+
+    public void Delete(string name) => File.Delete(In(name));
+
+    public void FlushNames()
+    {
+        if (OperatingSystem.IsWindows())
+            return;   // NTFS logs its names itself, and no program can ask it to hurry
+        int folder = OpenFolder(_path, flags: 0);
+        if (folder < 0)
+            throw new IOException($"{_path} cannot be opened to be flushed: {Marshal.GetLastPInvokeErrorMessage()}");
+        try
+        {
+            if (Fsync(folder) != 0)
+                throw new IOException($"{_path} cannot be flushed: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+        finally
+        {
+            _ = Close(folder);
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private string In(string name) => Path.Combine(_path, name);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenFolder(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+
+    private sealed class GrowingFile(string path, FileMode mode) : IDataFile
+    {
+        private readonly SafeFileHandle _handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.Read);
+
+        public long Length { get; private set; } = new FileInfo(path).Length;
+
+        public void Append(ReadOnlySpan<byte> bytes)
+        {
+            RandomAccess.Write(_handle, bytes, Length);
+            Length += bytes.Length;
+        }
+
+        public void Truncate(long length)
+        {
+            RandomAccess.SetLength(_handle, length);
+            Length = length;
+        }
+
+        public void Flush() => RandomAccess.FlushToDisk(_handle);
+
+        public void Dispose() => _handle.Dispose();
+    }
+}

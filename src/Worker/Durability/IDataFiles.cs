@@ -1,0 +1,39 @@
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>
+/// The files of a data directory: everything durable goes through here and nothing else, so that tests can tear a write, fill the disk and
+/// fail an fsync. Every member may throw an <see cref="IOException"/>.
+/// </summary>
+internal interface IDataFiles
+{
+    /// <summary>Names of the files that are there, in ordinal order.</summary>
+    IReadOnlyList<string> List();
+
+    byte[] Read(string name);
+
+    /// <summary>An empty file; one that was there is replaced.</summary>
+    IDataFile Create(string name);
+
+    IDataFile Open(string name);
+
+    /// <summary>Gives a file another name; one that had it is gone. At any instant either is there.</summary>
+    void Rename(string from, string to);
+
+    void Delete(string name);
+
+    /// <summary>Returns when the names are on the disk: a new file is not safe before.</summary>
+    void FlushNames();
+}
+
+/// <summary>A file that grows at its end.</summary>
+internal interface IDataFile : IDisposable
+{
+    long Length { get; }
+
+    void Append(ReadOnlySpan<byte> bytes);
+
+    void Truncate(long length);
+
+    /// <summary>Returns when all bytes are on the disk. After a failure nobody knows what is: do not ask again.</summary>
+    void Flush();
+}

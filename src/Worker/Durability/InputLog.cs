@@ -1,0 +1,411 @@
+using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>
+/// The writing end of the input log. Readers of sockets append to the frame that is being filled; the commit thread takes the frame, writes
+/// it, waits for the disk and tells whoever waits for it. It waits for nobody else: not for a shard, not for a broker.
+/// </summary>
+/// <remarks>
+/// The next frame goes as soon as the last one is on the disk and something waits, but not sooner than the commit interval after that. An
+/// fsync that fails ends the process: nobody knows what is on the disk then, and asking again would be told a success that is none.
+/// </remarks>
+internal sealed class InputLog : ITickJournal, IDisposable
+{
+    /// <summary>Positions of one frame, about: then it goes whatever the interval. Bounds the memory of intake that waits for the disk.</summary>
+    public const int FramePositions = 4096;
+
+    // Small enough to be read in one piece and removed soon after a snapshot, large enough that its name costs nothing.
+    private const int SegmentBytes = 32 << 20;
+
+    // How often a full disk is asked again.
+    private static readonly TimeSpan FullDiskPause = TimeSpan.FromMilliseconds(500);
+
+    private readonly IDataFiles _files;
+    private readonly JournalState _state;
+    private readonly TimeSpan _interval;
+    private readonly TimeProvider _clock;
+    private readonly Action<string> _failed;
+    private readonly ILogger _logger;
+    private readonly Thread _thread;
+    private readonly object _lock = new();       // of what is being filled and of the state
+    private readonly object _committed = new();  // of those who wait for the disk
+    private FrameBuffer _filling = new();
+    private FrameBuffer _spare = new();
+    private IDataFile? _segment;
+    private uint _crc;
+    private long _durable;
+    private long _bytes;
+    private long _frames;
+    private int _waiting;
+    private bool _isDue;
+    private bool _isIdle;
+    private bool _isFull;
+    private bool _refusing;
+    private bool _closing;
+
+    /// <param name="end">Of what was recovered.</param>
+    /// <param name="interval">Between two commits, at least.</param>
+    /// <param name="failed">Told why, with the remedy, when the process must end.</param>
+    public InputLog(IDataFiles files, JournalState state, LogEnd end, TimeSpan interval, Action<string> failed, TimeProvider clock, ILogger logger)
+    {
+        (_files, _state, _interval, _failed, _clock, _logger) = (files, state, interval, failed, clock, logger);
+        (_crc, _durable) = (end.Crc, end.NextPosition - 1);
+        _filling.Begin(end.NextPosition);
+        _thread = new Thread(Run) { Name = "commit", IsBackground = true };
+    }
+
+    public long DurablePosition => Volatile.Read(ref _durable);
+
+    /// <summary>Bytes written since the start.</summary>
+    public long WrittenBytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Frames written since the start: fsyncs.</summary>
+    public long WrittenFrames => Volatile.Read(ref _frames);
+
+    /// <summary>Whether the disk is full and intake stands still.</summary>
+    public bool IsFull => Volatile.Read(ref _isFull);
+
+    public void Start() => _thread.Start();
+
+    public PacketSource Open(string name, DuplicateRule rule, bool isResumed)
+    {
+        if (rule == DuplicateRule.None)
+            return new PacketSource(id: 0, name, rule, capacity: 1);   // not worth a word: it will never be heard of again
+
+        PacketSource source;
+        lock (_lock)
+        {
+            PacketSource? known = _state.Find(name);
+            if (known is { } && known.Rule != rule)
+                _state.Remove(known);
+            if (known?.Rule != rule)
+            {
+                source = _state.Add(name, rule);
+                _filling.Source(source);
+                return source;
+            }
+            source = known;
+        }
+        lock (source.Lock)
+        {
+            lock (_lock)
+            {
+                if (!isResumed)
+                    _filling.SourceEvent(LogRecordKind.SourceAnew, source.Id);
+                source.Connect(isResumed);
+            }
+        }
+        return source;
+    }
+
+    public void Close(PacketSource source)
+    {
+        lock (_lock)
+        {
+            if (_state.Find(source.Name) != source)
+                return;
+            _state.Remove(source);
+            _filling.SourceEvent(LogRecordKind.SourceGone, source.Id);
+        }
+    }
+
+    public bool TryAppend(in Packet packet, ulong hash, Span<Tick> ticks, TickRouter router, Span<Tick> scratch)
+    {
+        lock (_lock)
+        {
+            if (!TryWaitForRoom(mayWait: packet.Qos > 0))
+            {
+                router.Release(ticks);
+                return false;
+            }
+            for (int last = MaximumStream(ticks); _state.DefinedStreams <= last; _state.DefinedStreams++)
+                _filling.Stream(_state.Directory.Utf8Name(_state.DefinedStreams), _state.Directory.TopicLength(_state.DefinedStreams));
+            _filling.Packet(in packet, hash, ticks);
+
+            long position = ticks[^1].Position;
+            packet.Ledger?.SetPosition(ticks[0].Packet, position);
+            packet.Source?.Note(packet.PacketId, packet.Qos, hash, position);
+            router.AddReserved(ticks, scratch);
+            SetDue();
+            return true;
+        }
+    }
+
+    public void Acknowledge(long position, PacketLedger ledger, long packet)
+    {
+        lock (_lock)
+        {
+            if (DurablePosition < position)
+            {
+                _filling.Owed.Add((ledger, packet));
+                SetDue();
+                return;
+            }
+        }
+        ledger.Complete(packet);
+    }
+
+    public void Release(PacketSource source, ushort packetId, PacketLedger ledger, long packet)
+    {
+        lock (_lock)
+        {
+            source.Release(packetId);
+            if (source.Id > 0)
+            {
+                _filling.Release(source.Id, packetId);
+                _filling.Owed.Add((ledger, packet));
+                SetDue();
+                return;
+            }
+        }
+        ledger.Complete(packet);
+    }
+
+    public void Confirm(PacketSource source, long position)
+    {
+        if (source.Id == 0)
+            return;
+        lock (source.Lock)
+        {
+            lock (_lock)
+            {
+                source.Confirm(position);
+                _filling.AcknowledgementsConfirmed(source.Id, position);   // goes with the next packet: on its own it is not worth an fsync
+            }
+        }
+    }
+
+    /// <summary>The broker has every output up to this position.</summary>
+    public void ConfirmOutputs(long position)
+    {
+        lock (_lock)
+        {
+            if (position <= _state.ConfirmedOutputs)
+                return;
+            _state.ConfirmedOutputs = position;
+            _filling.OutputsConfirmed(position);
+        }
+    }
+
+    public long Append(ReadOnlySpan<byte> record) => Append(LogRecordKind.BrokerSession, record);
+
+    public long Append(LogRecordKind kind, ReadOnlySpan<byte> record)
+    {
+        lock (_lock)
+        {
+            _filling.Text(kind, record);
+            SetDue();
+            return _filling.NextPosition - 1;
+        }
+    }
+
+    public void WaitUntilDurable(long position)
+    {
+        if (DurablePosition >= position)
+            return;
+        lock (_committed)
+        {
+            _waiting++;
+            while (DurablePosition < position)
+                Monitor.Wait(_committed);
+            _waiting--;
+        }
+    }
+
+    /// <summary>Takes nothing more in: whoever waits for room on the disk is told no, and its sender will send it again.</summary>
+    public void Refuse()
+    {
+        lock (_lock)
+        {
+            _refusing = true;
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Writes what was appended and ends.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _closing = _refusing = true;
+            Monitor.PulseAll(_lock);
+        }
+        if (_thread.ThreadState != ThreadState.Unstarted)
+            _thread.Join();
+        _segment?.Dispose();
+    }
+
+    private static int MaximumStream(ReadOnlySpan<Tick> ticks)
+    {
+        int maximum = -1;
+        foreach (ref readonly Tick tick in ticks)
+            maximum = Math.Max(maximum, tick.Stream);
+        return maximum;
+    }
+
+    private bool TryWaitForRoom(bool mayWait)
+    {
+        while (!_refusing && (_filling.Count >= FramePositions || _isFull))
+        {
+            if (_isFull && !mayWait)
+                return false;
+            Monitor.Wait(_lock);
+        }
+        return !_refusing;
+    }
+
+    private void SetDue()
+    {
+        _isDue = true;
+        if (_isIdle || _filling.Count >= FramePositions)
+        {
+            _isIdle = false;
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    private void Run()
+    {
+        long committedAt = _clock.GetTimestamp() - _clock.TimestampFrequency;
+        while (TryTake(committedAt, out FrameBuffer frame))
+        {
+            if (frame.Count > 0 && !TryCommit(frame))
+                return;
+            committedAt = _clock.GetTimestamp();
+            foreach ((PacketLedger ledger, long packet) in frame.Owed)
+                ledger.Complete(packet);
+            frame.Owed.Clear();
+        }
+    }
+
+    /// <summary>Waits until the next frame is to go.</summary>
+    /// <returns>False when nothing is left and nothing more will come.</returns>
+    private bool TryTake(long committedAt, out FrameBuffer frame)
+    {
+        lock (_lock)
+        {
+            while (!_isDue && !_closing)
+            {
+                _isIdle = true;
+                Monitor.Wait(_lock);
+                _isIdle = false;
+            }
+            TimeSpan left;
+            while (!_closing && _filling.Count < FramePositions && (left = _interval - _clock.GetElapsedTime(committedAt)) > TimeSpan.Zero)
+                Monitor.Wait(_lock, left);
+
+            frame = _filling;
+            if (_closing && frame.Count == 0 && frame.Owed.Count == 0)
+                return false;
+            _isDue = false;
+            _filling = _spare;
+            _spare = frame;
+            _filling.Begin(frame.NextPosition);
+            Monitor.PulseAll(_lock);
+            return true;
+        }
+    }
+
+    private bool TryCommit(FrameBuffer frame)
+    {
+        uint crc = frame.Seal(_crc);
+        try
+        {
+            while (!TryWrite(frame))
+            {
+                if (!IsFull)
+                    Log.DiskFull(_logger);
+                Volatile.Write(ref _isFull, true);
+                lock (_lock)
+                {
+                    if (_closing)
+                        return false;   // nothing of it was acknowledged
+                    Monitor.Wait(_lock, FullDiskPause);
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _failed($"the input log cannot be written: {e.Message} Nothing that was acknowledged is lost; what was not comes again. "
+                + "Look at the disk before starting the worker again");
+            return false;
+        }
+
+        _crc = crc;
+        Volatile.Write(ref _bytes, _bytes + frame.Bytes.Length);
+        Volatile.Write(ref _frames, _frames + 1);
+        Volatile.Write(ref _durable, frame.NextPosition - 1);
+        lock (_committed)
+        {
+            if (_waiting > 0)
+                Monitor.PulseAll(_committed);
+        }
+        if (IsFull)
+        {
+            Log.DiskHasRoom(_logger);
+            lock (_lock)
+            {
+                Volatile.Write(ref _isFull, false);
+                Monitor.PulseAll(_lock);
+            }
+        }
+        return true;
+    }
+
+    /// <returns>False where the disk is full; then the log is as before.</returns>
+    private bool TryWrite(FrameBuffer frame)
+    {
+        if (_segment is not null && _segment.Length + frame.Bytes.Length > SegmentBytes)
+        {
+            _segment.Dispose();
+            _segment = null;
+        }
+        if (_segment is null && !TryBeginSegment(frame.FirstPosition))
+            return false;
+
+        long before = _segment!.Length;
+        try
+        {
+            _segment.Append(frame.Bytes);
+        }
+        catch (IOException e) when (IsDiskFull(e))
+        {
+            _segment.Truncate(before);
+            return false;
+        }
+        _segment.Flush();
+        return true;
+    }
+
+    private bool TryBeginSegment(long firstPosition)
+    {
+        IDataFile? segment = null;
+        string name = LogFormat.SegmentName(firstPosition);
+        try
+        {
+            segment = _files.Create(name);
+            segment.Append(LogFormat.SegmentHeader(firstPosition, _crc));
+        }
+        catch (IOException e) when (IsDiskFull(e))
+        {
+            if (segment is not null)
+            {
+                segment.Dispose();
+                _files.Delete(name);
+            }
+            return false;
+        }
+        segment.Flush();
+        _files.FlushNames();
+        _segment = segment;
+        return true;
+    }
+
+    // ENOSPC and EDQUOT on Unix; ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL on Windows.
+    private static bool IsDiskFull(IOException e) => OperatingSystem.IsWindows()
+        ? (e.HResult & 0xFFFF) is 112 or 39
+        : e.HResult is 28 or 122;
+}

@@ -1,0 +1,49 @@
+using StreamRnn.Ingest;
+
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
+/// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
+internal sealed class LogReplay(JournalState state, TickRouter router, ISessionJournal? sessions, long after)
+{
+    private Tick[] _ticks = new Tick[64];
+    private Tick[] _scratch = new Tick[64];
+
+    /// <summary>Ticks brought back so far.</summary>
+    public long TickCount { get; private set; }
+
+    public void Visit(ReadOnlySpan<byte> records, long firstPosition)
+    {
+        FrameReader frame = new(records, firstPosition);
+        while (frame.TryRead(out LogRecord record))
+        {
+            if (record.TickCount > 0 && record.Position > after)
+                Route(ref frame, in record);
+            else if (record.TickCount > 0)
+                frame.SkipTicks(record.TickCount);
+            else if (record.Position > after && record.Kind == LogRecordKind.BrokerSession)
+                sessions?.Apply(record.Bytes);
+            else if (record.Position > after)
+                state.Apply(in record);
+        }
+    }
+
+    private void Route(ref FrameReader frame, in LogRecord record)
+    {
+        int count = record.TickCount;
+        if (_ticks.Length < count)
+            (_ticks, _scratch) = (new Tick[count], new Tick[count]);
+        for (int i = 0; i < count; i++)
+        {
+            long position = frame.Position;
+            frame.ReadTick(out int stream, out long time, out double value);
+            if (stream >= state.DefinedStreams)
+                throw new InvalidDataException($"the input log steps stream {stream} at position {position} and has not named it; was it written by a newer build?");
+            _ticks[i] = new Tick { Stream = stream, Time = time, Value = value, Position = position };
+        }
+        if (record.Kind == LogRecordKind.SessionPacket)
+            state.Source(record.Source)?.Note(record.PacketId, record.Qos, record.Hash, _ticks[count - 1].Position);
+        router.Route(_ticks.AsSpan(0, count), _scratch.AsSpan(0, count));
+        TickCount += count;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Durability;
+
+namespace StreamRnn.Worker.Tests.Durability;
+
+/// <summary>An input log over files that fail on demand, and the queue its ticks go to.</summary>
+internal sealed class WrittenLog : IDisposable
+{
+    private readonly StreamDirectory _directory = new(1000);
+    private readonly TickRouter _router;
+    private readonly Tick[] _scratch = new Tick[PacketIntake.MaximumTicks];
+
+    public WrittenLog(FaultyFiles files, LogEnd? end = null, TimeSpan interval = default)
+    {
+        Files = files;
+        Queue = new TickQueue(1 << 16);
+        _router = new TickRouter([Queue]);
+        State = new JournalState(_directory, redeliveryCapacity: 4096);
+        Log = new InputLog(files, State, end ?? new LogEnd(1, 0), interval, reason => Failure = reason, TimeProvider.System, NullLogger.Instance);
+        Log.Start();
+    }
+
+    public FaultyFiles Files { get; }
+
+    public TickQueue Queue { get; }
+
+    public JournalState State { get; }
+
+    public InputLog Log { get; }
+
+    public string? Failure { get; private set; }
+
+    /// <summary>A packet of one tick for each value, of the streams 0, 1, ...</summary>
+    /// <returns>Its last position; 0 where it was refused.</returns>
+    public long Append(PacketSource? source, byte qos, ushort id, params double[] values)
+    {
+        Tick[] ticks = new Tick[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            Assert.Equal(TickFault.None, _directory.TryGet(Encoding.UTF8.GetBytes($"plant/{i}"), default, out int stream));
+            ticks[i] = new Tick { Stream = stream, Time = 1_767_225_600_000_000_000 + id * 1_000_000, Value = values[i] };
+        }
+        _router.Reserve(ticks);
+        Packet packet = new() { Topic = "plant"u8, Payload = "1"u8, Qos = qos, PacketId = id, Source = source };
+        return Log.TryAppend(in packet, hash: id * 77ul, ticks, _router, _scratch.AsSpan(0, ticks.Length)) ? ticks[^1].Position : 0;
+    }
+
+    public void Dispose() => Log.Dispose();
+}
+
+/// <summary>What a log gives back: its ticks in words, and all that is known of its sessions.</summary>
+internal sealed class ReadLog
+{
+    private ReadLog(LogEnd end, string[] ticks, JournalState state) => (End, Ticks, State) = (end, ticks, state);
+
+    public LogEnd End { get; }
+
+    public string[] Ticks { get; }
+
+    public JournalState State { get; }
+
+    public static ReadLog Of(FaultyFiles files)
+    {
+        JournalState state = new(new StreamDirectory(1000), redeliveryCapacity: 4096);
+        TickQueue queue = new(1 << 16);
+        LogReader reader = new(files);
+        LogEnd end = reader.Read(after: 0, new LogReplay(state, new TickRouter([queue]), sessions: null, after: 0).Visit);
+        reader.Repair(end);
+        queue.Complete();
+        Tick[] ticks = new Tick[1 << 16];
+        int count = queue.Take(ticks);
+        return new ReadLog(end, [.. ticks.Take(count).Select(tick => $"{tick.Position} {state.Directory.Name(tick.Stream)} {tick.Time} {tick.Value:R}")], state);
+    }
+}
