@@ -35,4 +35,33 @@ internal static class Activation
         q = TLane.MultiplyAdd(q, u, TLane.Broadcast(1f));
         return (x * p, q);
     }
+
+    /// <summary>What a dense layer does to a lane of its sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLane Dense<TLane>(DenseActivation activation, TLane sum) where TLane : struct, ILane<TLane>
+    {
+        switch (activation)
+        {
+            case DenseActivation.Relu:
+                return TLane.Max(sum, TLane.Zero);
+            case DenseActivation.Tanh:
+                (TLane p, TLane q) = Tanh(sum);
+                return p / q;
+            case DenseActivation.Sigmoid:
+                (p, q) = Tanh(TLane.Broadcast(0.5f) * sum);
+                return (q + p) / (q + q);
+            default:
+                return sum;
+        }
+    }
+
+    /// <summary>dy/dsum of the same, from y.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float DenseSlope(DenseActivation activation, float y) => activation switch
+    {
+        DenseActivation.Relu => y > 0 ? 1 : 0,
+        DenseActivation.Tanh => 1 - y * y,
+        DenseActivation.Sigmoid => y * (1 - y),
+        _ => 1,
+    };
 }

@@ -29,6 +29,22 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <param name="h">One lane, replaced.</param>
     /// <param name="c">One lane, replaced; unused by cells that have only h.</param>
     static abstract void Update(float* frame, float* h, float* c);
+
+    /// <summary>
+    /// The way back through <see cref="Update"/>, for one lane of units. Gate values are worked out from the sums again, by the same
+    /// fractions.
+    /// </summary>
+    /// <param name="frame">[Chains] lanes, as the way forward left them.</param>
+    /// <param name="before">h and, <paramref name="padded"/> floats on, c before the step.</param>
+    /// <param name="after">The same after it.</param>
+    /// <param name="gradient">dL/d<paramref name="after"/>; on return the part of dL/d<paramref name="before"/> that does not pass the sums.</param>
+    /// <param name="padded">Floats from h to c.</param>
+    /// <param name="sums">
+    /// [Chains] lanes, <paramref name="step"/> floats apart: dL/dsum, of gates before <see cref="Scale"/>. Those the hidden values have a
+    /// part in come first, in the order of gates, but the parted one before all others; those of the inputs are the last ones.
+    /// </param>
+    /// <param name="step">Floats from one chain to the next.</param>
+    static abstract void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step);
 }
 
 /// <summary>The lanes of one tile of units, one per gate: sums, or one row of weights.</summary>
@@ -61,6 +77,27 @@ internal readonly unsafe struct Panel1<TLane>(TLane a) : IPanel<Panel1<TLane>, T
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Panel1<TLane> MultiplyAdd(Panel1<TLane> weights, TLane x, Panel1<TLane> sums) =>
         new(TLane.MultiplyAdd(weights._a, x, sums._a));
+}
+
+internal readonly unsafe struct Panel2<TLane>(TLane a, TLane b) : IPanel<Panel2<TLane>, TLane> where TLane : struct, ILane<TLane>
+{
+    private readonly TLane _a = a, _b = b;
+
+    public static int Lanes => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Panel2<TLane> Load(float* source) => new(TLane.Load(in *source), TLane.Load(in source[TLane.Width]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Panel2<TLane> panel, float* destination)
+    {
+        TLane.Store(panel._a, ref *destination);
+        TLane.Store(panel._b, ref destination[TLane.Width]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Panel2<TLane> MultiplyAdd(Panel2<TLane> weights, TLane x, Panel2<TLane> sums) =>
+        new(TLane.MultiplyAdd(weights._a, x, sums._a), TLane.MultiplyAdd(weights._b, x, sums._b));
 }
 
 internal readonly unsafe struct Panel3<TLane>(TLane a, TLane b, TLane c) : IPanel<Panel3<TLane>, TLane> where TLane : struct, ILane<TLane>

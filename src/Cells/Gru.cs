@@ -34,4 +34,27 @@ internal readonly unsafe struct Gru<TLane> : IGates<TLane, Panel3<TLane>> where 
         TLane kept = (zq + zp) * TLane.Load(in *h);
         TLane.Store(TLane.MultiplyAdd(kept, nq, (zq - zp) * np) / ((zq + zq) * nq), ref *h);
     }
+
+    /// <remarks>Leaves dq_n, dr, dz, da_n: the first three belong to U and d, the last three to W and b.</remarks>
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)
+    {
+        TLane one = TLane.Broadcast(1f), half = TLane.Broadcast(0.5f), quarter = TLane.Broadcast(0.25f);
+        (TLane rp, TLane rq) = Activation.Tanh(TLane.Load(in *frame));
+        (TLane zp, TLane zq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
+        TLane reciprocal = one / (rq * zq), tr = rp * (reciprocal * zq), tz = zp * (reciprocal * rq);   // r, z = 1/2 + t/2
+        TLane r = TLane.MultiplyAdd(half, tr, half), z = TLane.MultiplyAdd(half, tz, half);
+        TLane q = TLane.Load(in frame[2 * TLane.Width]);
+        (TLane np, TLane nq) = Activation.Tanh(TLane.MultiplyAdd(r, q, TLane.Load(in frame[3 * TLane.Width])));
+        TLane n = np / nq;
+
+        TLane dh = TLane.Load(in *gradient);
+        TLane dn = dh * (one - z) * (one - n * n);
+        TLane.Store(dh * z, ref *gradient);
+        TLane.Store(dn * r, ref *sums);
+        TLane.Store(dn * q * (quarter * (one - tr * tr)), ref sums[step]);
+        TLane.Store(dh * (TLane.Load(in *before) - n) * (quarter * (one - tz * tz)), ref sums[2 * step]);
+        TLane.Store(dn, ref sums[3 * step]);
+    }
 }

@@ -32,7 +32,7 @@ internal sealed unsafe class LinearHead
 
     /// <param name="length">A multiple of 16.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(float* a, float* b, int length)
+    public static float Dot(float* a, float* b, int length)
     {
         Vector512<float> sum = Vector512<float>.Zero;
         for (int i = 0; i < length; i += 16)

@@ -33,4 +33,31 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
         (TLane cp, TLane cq) = Activation.Tanh(next);
         TLane.Store((oq + op) * cp / ((oq + oq) * cq), ref *h);
     }
+
+    /// <remarks>One division: the five reciprocals are products of that of all denominators.</remarks>
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)
+    {
+        (TLane ip, TLane iq) = Activation.Tanh(TLane.Load(in *frame));
+        (TLane fp, TLane fq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
+        (TLane gp, TLane gq) = Activation.Tanh(TLane.Load(in frame[2 * TLane.Width]));
+        (TLane op, TLane oq) = Activation.Tanh(TLane.Load(in frame[3 * TLane.Width]));
+        (TLane cp, TLane cq) = Activation.Tanh(TLane.Load(in after[padded]));
+        TLane one = TLane.Broadcast(1f), half = TLane.Broadcast(0.5f), quarter = TLane.Broadcast(0.25f);
+        TLane ifq = iq * fq, goq = gq * oq, gates = ifq * goq, reciprocal = one / (gates * cq);
+        TLane tanhC = cp * (reciprocal * gates), ofGates = reciprocal * cq, ofIf = ofGates * goq, ofGo = ofGates * ifq;
+        TLane ti = ip * (ofIf * fq), tf = fp * (ofIf * iq), g = gp * (ofGo * oq), to = op * (ofGo * gq);   // i, f, o = 1/2 + t/2
+
+        TLane dh = TLane.Load(in *gradient);
+        TLane o = TLane.MultiplyAdd(half, to, half), f = TLane.MultiplyAdd(half, tf, half), i = TLane.MultiplyAdd(half, ti, half);
+        TLane dc = TLane.MultiplyAdd(dh * o, one - tanhC * tanhC, TLane.Load(in gradient[padded]));
+        TLane.Store(TLane.Zero, ref *gradient);
+        TLane.Store(dc * f, ref gradient[padded]);
+
+        TLane.Store(dc * g * (quarter * (one - ti * ti)), ref *sums);
+        TLane.Store(dc * TLane.Load(in before[padded]) * (quarter * (one - tf * tf)), ref sums[step]);
+        TLane.Store(dc * i * (one - g * g), ref sums[2 * step]);
+        TLane.Store(dh * tanhC * (quarter * (one - to * to)), ref sums[3 * step]);
+    }
 }

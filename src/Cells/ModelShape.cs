@@ -131,8 +131,13 @@ public sealed record ModelShape
     public int InputsOf(int layer) => layer == 0 ? Inputs : Directions * Hidden;
 
     /// <summary>Equal values, element by element.</summary>
-    public bool Equals(ModelShape? other) =>
-        other is not null && Sizes == other.Sizes && Dense.SequenceEqual(other.Dense);
+    public bool Equals(ModelShape? other)
+    {
+        bool equal = other is not null && Sizes == other.Sizes && Dense.Count == other.Dense.Count;
+        for (int i = 0; equal && i < Dense.Count; i++)
+            equal = Dense[i] == other!.Dense[i];
+        return equal;
+    }
 
     public override int GetHashCode() => Dense.Aggregate(Sizes.GetHashCode(), HashCode.Combine);
 

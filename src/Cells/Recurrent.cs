@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.Arm;
 namespace StreamRnn.Cells;
 
 /// <summary>One recurrent layer, packed for a lane: steps rows of [h | x] and writes their next state in place.</summary>
-internal sealed unsafe class Recurrent<TLane, TGates, TPanel>
+internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
     where TLane : struct, ILane<TLane>
     where TGates : struct, IGates<TLane, TPanel>
     where TPanel : struct, IPanel<TPanel, TLane>

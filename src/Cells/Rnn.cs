@@ -19,4 +19,12 @@ internal readonly unsafe struct Rnn<TLane> : IGates<TLane, Panel1<TLane>> where 
         (TLane p, TLane q) = Activation.Tanh(TLane.Load(in *frame));
         TLane.Store(p / q, ref *h);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)
+    {
+        TLane h = TLane.Load(in *after);
+        TLane.Store(TLane.Load(in *gradient) * (TLane.Broadcast(1f) - h * h), ref *sums);
+        TLane.Store(TLane.Zero, ref *gradient);
+    }
 }

@@ -13,15 +13,6 @@ public enum OutputsAt
 }
 
 /// <summary>
-/// Which values are dropped while a network is trained, as rates in [0, 1); a value that is kept is divided by 1 - rate. All 0: none, as in evaluation.
-/// </summary>
-/// <param name="BetweenLayers">Of what a layer reads from the one below; drawn anew at every step.</param>
-/// <param name="Output">Of what the top layer gives to the dense layers or the head; drawn anew at every step.</param>
-/// <param name="Recurrent">Of the h that U multiplies; one draw for all steps of a window (Gal and Ghahramani, arXiv:1512.05287).</param>
-/// <param name="Seed">What is dropped is a function of seed, row, layer, unit and step alone: the same on any number of threads. Change it with every batch.</param>
-public readonly record struct DropoutSettings(float BetweenLayers = 0, float Output = 0, float Recurrent = 0, ulong Seed = 0);
-
-/// <summary>
 /// A number of windows that a <see cref="WindowNetwork"/> runs together, with room for what it gives back. B rows, T steps, I inputs, H
 /// units. Made once for the largest batch and used again; <see cref="Resize"/> changes B and T within that.
 /// </summary>

@@ -17,12 +17,22 @@ public abstract class WindowNetwork : IDisposable
     /// <param name="maxRows">Rows of the largest batch.</param>
     /// <param name="maxSteps">Steps of the longest window.</param>
     /// <param name="threads">Threads that share the rows of a batch, the caller's included. The numbers do not depend on it.</param>
-    public static WindowNetwork Create(ModelShape shape, int maxRows, int maxSteps, int threads = 1)
+    public static WindowNetwork Create(ModelShape shape, int maxRows, int maxSteps, int threads = 1) =>
+        Create(shape, maxRows, maxSteps, threads, LaneWidth.Floats);
+
+    /// <summary>The same for a lane of 16, 8 or 4 floats. The numbers are the same, the speed is not.</summary>
+    internal static WindowNetwork Create(ModelShape shape, int maxRows, int maxSteps, int threads, int laneFloats)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxRows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxSteps);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
-        throw new NotSupportedException($"{shape} has no windows yet.");
+        return laneFloats switch
+        {
+            16 => Create<Lane512>(shape, maxRows, maxSteps, threads),
+            8 => Create<Lane256>(shape, maxRows, maxSteps, threads),
+            4 => Create<Lane128>(shape, maxRows, maxSteps, threads),
+            _ => throw new ArgumentOutOfRangeException(nameof(laneFloats), laneFloats, "A lane has 16, 8 or 4 floats."),
+        };
     }
 
     /// <summary>Packs the parameters for this machine; to be called again whenever they have changed.</summary>
@@ -52,4 +62,13 @@ public abstract class WindowNetwork : IDisposable
     }
 
     protected abstract void Dispose(bool disposing);
+
+    private static WindowNetwork Create<TLane>(ModelShape shape, int maxRows, int maxSteps, int threads) where TLane : struct, ILane<TLane> =>
+        shape.Cell switch
+        {
+            CellKind.Lstm => new WindowStack<TLane, Lstm<TLane>, Panel4<TLane>>(shape, maxRows, maxSteps, threads),
+            CellKind.Gru => new WindowStack<TLane, Gru<TLane>, Panel3<TLane>>(shape, maxRows, maxSteps, threads),
+            CellKind.Rnn => new WindowStack<TLane, Rnn<TLane>, Panel1<TLane>>(shape, maxRows, maxSteps, threads),
+            _ => throw new NotSupportedException($"{shape} has no windows yet."),
+        };
 }
