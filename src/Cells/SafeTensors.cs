@@ -65,6 +65,15 @@ public sealed class SafeTensors
     /// <summary>The values of an F64 tensor.</summary>
     public double[] Doubles(Tensor tensor) => Values<double>(tensor, "F64");
 
+    /// <summary>The values of an F64, F32, I64 or I32 tensor.</summary>
+    public double[] Numbers(Tensor tensor) => tensor.Type switch
+    {
+        "F32" => Array.ConvertAll(Values<float>(tensor, "F32"), value => (double)value),
+        "I64" => Array.ConvertAll(Values<long>(tensor, "I64"), value => (double)value),
+        "I32" => Array.ConvertAll(Values<int>(tensor, "I32"), value => (double)value),
+        _ => Doubles(tensor),
+    };
+
     /// <summary>A file of F32 tensors, in the given order. The header is padded so that the data start on 8 bytes.</summary>
     public static byte[] Format(IReadOnlyDictionary<string, string> metadata,
         IEnumerable<(string Name, IReadOnlyList<int> Dimensions, ReadOnlyMemory<float> Values)> tensors)

@@ -1,0 +1,50 @@
+namespace StreamRnn.Trainer.Verification;
+
+/// <summary>One thing that was computed here and compared with the truth.</summary>
+/// <param name="Name">What it is.</param>
+/// <param name="Count">Numbers compared.</param>
+/// <param name="AbsoluteError">The largest; infinite where a number of ours is none.</param>
+/// <param name="RelativeError">The largest absolute error over the largest magnitude of the truth.</param>
+/// <param name="Tolerance">What the absolute error was held to.</param>
+public sealed record Quantity(string Name, int Count, double AbsoluteError, double RelativeError, double Tolerance)
+{
+    public bool Holds => AbsoluteError <= Tolerance;
+
+    /// <param name="found">Ours.</param>
+    /// <param name="truth">As many, finite, not none.</param>
+    internal static Quantity Compare(string name, ReadOnlySpan<double> found, ReadOnlySpan<double> truth, double tolerance)
+    {
+        if (found.Length != truth.Length || truth.IsEmpty)
+            throw new ArgumentException($"{name}: {found.Length} numbers against {truth.Length}.", nameof(found));
+        double error = 0;
+        for (int i = 0; i < found.Length; i++)
+            error = double.IsFinite(found[i]) ? Math.Max(error, Math.Abs(found[i] - truth[i])) : double.PositiveInfinity;
+        double largest = Largest(truth);
+        return new Quantity(name, found.Length, error, error == 0 ? 0 : error / largest, tolerance);
+    }
+
+    internal static double Largest(ReadOnlySpan<double> numbers)
+    {
+        double largest = 0;
+        foreach (double number in numbers)
+            largest = Math.Max(largest, Math.Abs(number));
+        return largest;
+    }
+
+    internal static double LargestDifference(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        double largest = 0;
+        for (int i = 0; i < a.Length; i++)
+            largest = Math.Max(largest, Math.Abs(a[i] - b[i]));
+        return largest;
+    }
+}
+
+/// <summary>What a file was compared with, and how that went.</summary>
+/// <param name="Kind">What was recognised in it.</param>
+/// <param name="Description">For people: the network and how much was run.</param>
+/// <param name="Quantities">Never empty.</param>
+public sealed record CheckResult(string File, string Kind, string Description, IReadOnlyList<Quantity> Quantities)
+{
+    public bool Holds => Quantities.Count > 0 && Quantities.All(quantity => quantity.Holds);
+}
