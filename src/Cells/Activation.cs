@@ -36,6 +36,33 @@ internal static class Activation
         return (x * p, q);
     }
 
+    /// <summary>
+    /// d tanh(x) / dx = 4 e / (1 + e)^2 with e = exp(-2 |x|): 1 - tanh^2 has no digits left where tanh is near 1, and a cell of one tanh
+    /// has no other way for its gradient. Relative error below 5e-6 for |x| up to 16, beyond which it is constant.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLane TanhSlope<TLane>(TLane x) where TLane : struct, ILane<TLane>
+    {
+        // exp(-y) as its Taylor series to y^11 for y = |x| / 16 <= 1, and then to the 32nd power.
+        TLane y = TLane.Broadcast(-1f / 16) * TLane.Min(TLane.Abs(x), TLane.Broadcast(16f));
+        TLane e = TLane.Broadcast(1f / 39916800);
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 3628800));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 362880));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 40320));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 5040));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 720));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 120));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 24));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f / 6));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(0.5f));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f));
+        e = TLane.MultiplyAdd(e, y, TLane.Broadcast(1f));
+        for (int i = 0; i < 5; i++)
+            e *= e;
+        TLane sum = TLane.Broadcast(1f) + e;
+        return TLane.Broadcast(4f) * e / (sum * sum);
+    }
+
     /// <summary>What a dense layer does to a lane of its sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLane Dense<TLane>(DenseActivation activation, TLane sum) where TLane : struct, ILane<TLane>

@@ -23,8 +23,7 @@ internal readonly unsafe struct Rnn<TLane> : IGates<TLane, Panel1<TLane>> where 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)
     {
-        TLane h = TLane.Load(in *after);
-        TLane.Store(TLane.Load(in *gradient) * (TLane.Broadcast(1f) - h * h), ref *sums);
+        TLane.Store(TLane.Load(in *gradient) * Activation.TanhSlope(TLane.Load(in *frame)), ref *sums);
         TLane.Store(TLane.Zero, ref *gradient);
     }
 }

@@ -49,6 +49,21 @@ public class ActivationTests
         Assert.Equal(-limit, Evaluate(float.NegativeInfinity).Tanh);
     }
 
+    [Fact]
+    public void The_slope_of_tanh_keeps_its_digits_where_tanh_has_none_left()
+    {
+        double worst = 0;
+        float[] slope = new float[4];
+        foreach (float x in Sample(0, BitConverter.SingleToInt32Bits(16f), step: 4001))
+        {
+            Lane128.Store(Activation.TanhSlope(Lane128.Broadcast(-x)), ref slope[0]);
+            double e = Math.Exp(-2.0 * x), expected = 4 * e / ((1 + e) * (1 + e));
+            worst = Math.Max(worst, Math.Abs(slope[0] / expected - 1));
+        }
+
+        Assert.InRange(worst, 0, 5e-6);
+    }
+
     private static IEnumerable<float> Sample(int from, int to, int step)
     {
         for (int bits = from; bits < to; bits += step)

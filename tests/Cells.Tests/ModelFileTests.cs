@@ -195,6 +195,18 @@ public class ModelFileTests
     }
 
     [Fact]
+    public void A_network_that_takes_windows_only_replays_its_golden_vectors_as_one()
+    {
+        float[] parameters = [.. Enumerable.Range(0, new ParameterLayout(Shapes[0]).Length).Select(i => (i % 23 - 11) / 20f)];
+        byte[] bytes = ModelFile.Format(Shapes[0], parameters, new Dictionary<string, string>());
+        ModelFile file = ModelFile.Parse("pump.safetensors", bytes);
+        Assert.True(file.HasGoldenVectors);
+        Assert.Equal(Shapes[0], file.Shape);
+        Assert.Equal(parameters, file.Parameters.ToArray());
+        Refuses(Edit(bytes, data: (tensors, data) => data[tensors["rnn.weight_hh_l1_reverse"].Start + 6] ^= 1), "golden vectors");
+    }
+
+    [Fact]
     public void Dense_layers_without_their_activations_are_refused() =>
         Refuses(WithoutGoldenVectors(Shapes[1], metadata => metadata.Remove("dense_activations")), "dense.0, dense.1, head", "dense_activations", "relu");
 
@@ -230,9 +242,10 @@ public class ModelFileTests
         Assert.All(said, words => Assert.Contains(words, message, StringComparison.Ordinal));
     }
 
-    private static byte[] Edit(Action<JsonObject>? header = null, Action<Dictionary<string, (int Start, int End)>, byte[]>? data = null)
+    private static byte[] Edit(Action<JsonObject>? header = null, Action<Dictionary<string, (int Start, int End)>, byte[]>? data = null) => Edit(Bytes(), header, data);
+
+    private static byte[] Edit(byte[] bytes, Action<JsonObject>? header = null, Action<Dictionary<string, (int Start, int End)>, byte[]>? data = null)
     {
-        byte[] bytes = Bytes();
         int headerBytes = (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes);
         JsonObject json = JsonNode.Parse(bytes.AsSpan(8, headerBytes))!.AsObject();
         byte[] body = bytes[(8 + headerBytes)..];
