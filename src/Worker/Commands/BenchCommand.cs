@@ -19,6 +19,7 @@ internal static class BenchCommand
         Command engine = new("engine", "Ticks through the engine, stepped alone and with outputs encoded.");
         engine.SetAction(parsed => Report(BenchEngine.Run(parsed.GetValue(seconds) ?? DefaultSeconds), parsed.GetValue(json)));
         bench.Subcommands.Add(engine);
+        bench.Subcommands.Add(BenchTrain.Create(json));
         bench.Subcommands.Add(BenchWire.Create(json));
         bench.SetAction(parsed =>
         {
