@@ -90,113 +90,186 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
         float* weights = tile + FrameFloats;
         TPanel s0 = TPanel.Load(tile), s1 = s0, s2 = s0;
         for (nint k = padded, end = padded + inputs; k < end; k++, weights += TPanel.Lanes * TLane.Width)
-        {
-            TPanel w = TPanel.Load(weights);
-            s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
-            s1 = TPanel.MultiplyAdd(w, TLane.Broadcast(x1[k]), s1);
-            s2 = TPanel.MultiplyAdd(w, TLane.Broadcast(x2[k]), s2);
-        }
+            TPanel.MultiplyAdd(weights, TLane.Broadcast(x[k]), TLane.Broadcast(x1[k]), TLane.Broadcast(x2[k]), ref s0, ref s1, ref s2);
 
         s0 = TGates.Turn(s0, tile, frame);
         s1 = TGates.Turn(s1, tile, frame + FrameFloats);
         s2 = TGates.Turn(s2, tile, frame + 2 * FrameFloats);
         for (nint k = 0; k < hidden; k++, weights += TPanel.Lanes * TLane.Width)
+            TPanel.MultiplyAdd(weights, TLane.Broadcast(x[k]), TLane.Broadcast(x1[k]), TLane.Broadcast(x2[k]), ref s0, ref s1, ref s2);
+
+        TPanel.Store(s0, frame);
+        TPanel.Store(s1, frame + FrameFloats);
+        TPanel.Store(s2, frame + 2 * FrameFloats);
+    }
+
+    /// <summary>Two rows, one tile, for what three leave over.</summary>
+    /// <inheritdoc cref="SixRows"/>
+    [MethodImpl(Kernel)]
+    public static void TwoRows(float* tile, float* x, nint stride, nint padded, nint inputs, nint hidden, float* frame)
+    {
+        float* x1 = x + stride;
+        float* weights = tile + FrameFloats;
+        TPanel s0 = TPanel.Load(tile), s1 = s0;
+        for (nint k = padded, end = padded + inputs; k < end; k++, weights += TPanel.Lanes * TLane.Width)
         {
             TPanel w = TPanel.Load(weights);
             s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
             s1 = TPanel.MultiplyAdd(w, TLane.Broadcast(x1[k]), s1);
-            s2 = TPanel.MultiplyAdd(w, TLane.Broadcast(x2[k]), s2);
+        }
+
+        s0 = TGates.Turn(s0, tile, frame);
+        s1 = TGates.Turn(s1, tile, frame + FrameFloats);
+        for (nint k = 0; k < hidden; k++, weights += TPanel.Lanes * TLane.Width)
+        {
+            TPanel w = TPanel.Load(weights);
+            s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(x[k]), s0);
+            s1 = TPanel.MultiplyAdd(w, TLane.Broadcast(x1[k]), s1);
         }
 
         TPanel.Store(s0, frame);
         TPanel.Store(s1, frame + FrameFloats);
-        TPanel.Store(s2, frame + 2 * FrameFloats);
     }
 
-    /// <summary>One row, four tiles: 16 chains hide the latency of a multiply-add; the weights are operands straight from memory.</summary>
-    /// <param name="tile">The first of four packed tiles.</param>
-    /// <param name="tileFloats">Floats from one tile to the next.</param>
+    /// <summary>One row, one tile, for the frame of a window.</summary>
+    /// <param name="tile">One packed tile.</param>
     /// <param name="x">[inputs].</param>
     /// <param name="inputs">Values per event.</param>
     /// <param name="h">[hidden].</param>
     /// <param name="hidden">Units.</param>
-    /// <param name="frame">[4] frames, overwritten.</param>
-    [MethodImpl(Kernel)]
-    public static void FourTiles(float* tile, nint tileFloats, float* x, nint inputs, float* h, nint hidden, float* frame)
-    {
-        float* t1 = tile + tileFloats, t2 = t1 + tileFloats, t3 = t2 + tileFloats;
-        TPanel s0 = TPanel.Load(tile), s1 = TPanel.Load(t1), s2 = TPanel.Load(t2), s3 = TPanel.Load(t3);
-        nint w = FrameFloats;
-        for (nint k = 0; k < inputs; k++, w += TPanel.Lanes * TLane.Width)
-        {
-            TLane value = TLane.Broadcast(x[k]);
-            s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
-            s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
-            s2 = TPanel.MultiplyAdd(TPanel.Load(t2 + w), value, s2);
-            s3 = TPanel.MultiplyAdd(TPanel.Load(t3 + w), value, s3);
-        }
-
-        s0 = TGates.Turn(s0, tile, frame);
-        s1 = TGates.Turn(s1, t1, frame + FrameFloats);
-        s2 = TGates.Turn(s2, t2, frame + 2 * FrameFloats);
-        s3 = TGates.Turn(s3, t3, frame + 3 * FrameFloats);
-        for (nint k = 0; k < hidden; k++, w += TPanel.Lanes * TLane.Width)
-        {
-            TLane value = TLane.Broadcast(h[k]);
-            s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
-            s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
-            s2 = TPanel.MultiplyAdd(TPanel.Load(t2 + w), value, s2);
-            s3 = TPanel.MultiplyAdd(TPanel.Load(t3 + w), value, s3);
-        }
-
-        TPanel.Store(s0, frame);
-        TPanel.Store(s1, frame + FrameFloats);
-        TPanel.Store(s2, frame + 2 * FrameFloats);
-        TPanel.Store(s3, frame + 3 * FrameFloats);
-    }
-
-    /// <summary>One row, two tiles.</summary>
-    /// <inheritdoc cref="FourTiles"/>
-    [MethodImpl(Kernel)]
-    public static void TwoTiles(float* tile, nint tileFloats, float* x, nint inputs, float* h, nint hidden, float* frame)
-    {
-        float* t1 = tile + tileFloats;
-        TPanel s0 = TPanel.Load(tile), s1 = TPanel.Load(t1);
-        nint w = FrameFloats;
-        for (nint k = 0; k < inputs; k++, w += TPanel.Lanes * TLane.Width)
-        {
-            TLane value = TLane.Broadcast(x[k]);
-            s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
-            s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
-        }
-
-        s0 = TGates.Turn(s0, tile, frame);
-        s1 = TGates.Turn(s1, t1, frame + FrameFloats);
-        for (nint k = 0; k < hidden; k++, w += TPanel.Lanes * TLane.Width)
-        {
-            TLane value = TLane.Broadcast(h[k]);
-            s0 = TPanel.MultiplyAdd(TPanel.Load(tile + w), value, s0);
-            s1 = TPanel.MultiplyAdd(TPanel.Load(t1 + w), value, s1);
-        }
-
-        TPanel.Store(s0, frame);
-        TPanel.Store(s1, frame + FrameFloats);
-    }
-
-    /// <summary>One row, one tile.</summary>
-    /// <inheritdoc cref="FourTiles"/>
+    /// <param name="frame">One frame, overwritten.</param>
     [MethodImpl(Kernel)]
     public static void OneTile(float* tile, float* x, nint inputs, float* h, nint hidden, float* frame)
     {
         TPanel s = TPanel.Load(tile);
         float* weights = tile + FrameFloats;
         for (nint k = 0; k < inputs; k++, weights += TPanel.Lanes * TLane.Width)
-            s = TPanel.MultiplyAdd(TPanel.Load(weights), TLane.Broadcast(x[k]), s);
+            s = TPanel.MultiplyAdd(weights, TLane.Broadcast(x[k]), s);
 
         s = TGates.Turn(s, tile, frame);
         for (nint k = 0; k < hidden; k++, weights += TPanel.Lanes * TLane.Width)
-            s = TPanel.MultiplyAdd(TPanel.Load(weights), TLane.Broadcast(h[k]), s);
+            s = TPanel.MultiplyAdd(weights, TLane.Broadcast(h[k]), s);
 
         TPanel.Store(s, frame);
+    }
+
+    /// <summary>One row, two tiles, up to the next state: eight chains hide most of the latency of a multiply-add.</summary>
+    /// <param name="tile">The first packed tile.</param>
+    /// <param name="tileFloats">Floats from one tile to the next.</param>
+    /// <param name="x">[inputs].</param>
+    /// <param name="inputs">Values per event.</param>
+    /// <param name="h">[hidden].</param>
+    /// <param name="hidden">Units.</param>
+    /// <param name="unit">The tile's first unit.</param>
+    /// <param name="c">[hidden], these units replaced.</param>
+    /// <param name="frame">A frame for each tile, working memory.</param>
+    /// <param name="next">[hidden], the next h of these units; may be h where there are no other tiles.</param>
+    [MethodImpl(Kernel)]
+    public static void StepTwoTiles(float* tile, nint tileFloats, float* x, nint inputs, float* h, nint hidden, nint unit, float* c, float* frame, float* next)
+    {
+        float* t1 = tile + tileFloats;
+        TPanel s0 = TPanel.Load(tile), s1 = TPanel.Load(t1);
+        float* weights = tile + FrameFloats, w1 = t1 + FrameFloats;
+        for (nint k = 0; k < inputs; k++)
+        {
+            TLane value = TLane.Broadcast(x[k]);
+            s0 = TPanel.MultiplyAdd(weights, value, s0);
+            s1 = TPanel.MultiplyAdd(w1, value, s1);
+            weights += TPanel.Lanes * TLane.Width;
+            w1 += TPanel.Lanes * TLane.Width;
+        }
+
+        s0 = TGates.Turn(s0, tile, frame);
+        s1 = TGates.Turn(s1, t1, frame + FrameFloats);
+        for (nint k = 0; k < hidden; k++)
+        {
+            TLane value = TLane.Broadcast(h[k]);
+            s0 = TPanel.MultiplyAdd(weights, value, s0);
+            s1 = TPanel.MultiplyAdd(w1, value, s1);
+            weights += TPanel.Lanes * TLane.Width;
+            w1 += TPanel.Lanes * TLane.Width;
+        }
+
+        TPanel.Store(s0, frame);
+        TPanel.Store(s1, frame + FrameFloats);
+        Update(2, frame, h + unit, c + unit, next + unit);
+    }
+
+    /// <summary>One row, four tiles, up to the next state, where a tile has few chains.</summary>
+    /// <inheritdoc cref="StepTwoTiles"/>
+    [MethodImpl(Kernel)]
+    public static void StepFourTiles(float* tile, nint tileFloats, float* x, nint inputs, float* h, nint hidden, nint unit, float* c, float* frame, float* next)
+    {
+        float* t1 = tile + tileFloats, t2 = t1 + tileFloats, t3 = t2 + tileFloats;
+        TPanel s0 = TPanel.Load(tile), s1 = TPanel.Load(t1), s2 = TPanel.Load(t2), s3 = TPanel.Load(t3);
+        float* weights = tile + FrameFloats, w1 = t1 + FrameFloats, w2 = t2 + FrameFloats, w3 = t3 + FrameFloats;
+        for (nint k = 0; k < inputs; k++)
+        {
+            TLane value = TLane.Broadcast(x[k]);
+            s0 = TPanel.MultiplyAdd(weights, value, s0);
+            s1 = TPanel.MultiplyAdd(w1, value, s1);
+            s2 = TPanel.MultiplyAdd(w2, value, s2);
+            s3 = TPanel.MultiplyAdd(w3, value, s3);
+            weights += TPanel.Lanes * TLane.Width;
+            w1 += TPanel.Lanes * TLane.Width;
+            w2 += TPanel.Lanes * TLane.Width;
+            w3 += TPanel.Lanes * TLane.Width;
+        }
+
+        s0 = TGates.Turn(s0, tile, frame);
+        s1 = TGates.Turn(s1, t1, frame + FrameFloats);
+        s2 = TGates.Turn(s2, t2, frame + 2 * FrameFloats);
+        s3 = TGates.Turn(s3, t3, frame + 3 * FrameFloats);
+        for (nint k = 0; k < hidden; k++)
+        {
+            TLane value = TLane.Broadcast(h[k]);
+            s0 = TPanel.MultiplyAdd(weights, value, s0);
+            s1 = TPanel.MultiplyAdd(w1, value, s1);
+            s2 = TPanel.MultiplyAdd(w2, value, s2);
+            s3 = TPanel.MultiplyAdd(w3, value, s3);
+            weights += TPanel.Lanes * TLane.Width;
+            w1 += TPanel.Lanes * TLane.Width;
+            w2 += TPanel.Lanes * TLane.Width;
+            w3 += TPanel.Lanes * TLane.Width;
+        }
+
+        TPanel.Store(s0, frame);
+        TPanel.Store(s1, frame + FrameFloats);
+        TPanel.Store(s2, frame + 2 * FrameFloats);
+        TPanel.Store(s3, frame + 3 * FrameFloats);
+        Update(4, frame, h + unit, c + unit, next + unit);
+    }
+
+    /// <summary>One row, one tile, up to the next state.</summary>
+    /// <inheritdoc cref="StepTwoTiles"/>
+    [MethodImpl(Kernel)]
+    public static void StepOneTile(float* tile, float* x, nint inputs, float* h, nint hidden, nint unit, float* c, float* frame, float* next)
+    {
+        TPanel s0 = TPanel.Load(tile);
+        float* weights = tile + FrameFloats;
+        for (nint k = 0; k < inputs; k++)
+        {
+            TLane value = TLane.Broadcast(x[k]);
+            s0 = TPanel.MultiplyAdd(weights, value, s0);
+            weights += TPanel.Lanes * TLane.Width;
+        }
+
+        s0 = TGates.Turn(s0, tile, frame);
+        for (nint k = 0; k < hidden; k++)
+        {
+            TLane value = TLane.Broadcast(h[k]);
+            s0 = TPanel.MultiplyAdd(weights, value, s0);
+            weights += TPanel.Lanes * TLane.Width;
+        }
+
+        TPanel.Store(s0, frame);
+        Update(1, frame, h + unit, c + unit, next + unit);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Update(int tiles, float* frame, float* h, float* c, float* next)
+    {
+        for (int i = 0; i < tiles; i++, frame += FrameFloats, h += TLane.Width, c += TLane.Width, next += TLane.Width)
+            TLane.Store(TGates.Next(TPanel.Load(frame), frame, h, c), next);
     }
 }

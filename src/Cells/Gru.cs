@@ -18,22 +18,25 @@ internal readonly unsafe struct Gru<TLane> : IGates<TLane, Panel3<TLane>> where 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Panel3<TLane> Turn(Panel3<TLane> sums, float* bias, float* frame)
     {
-        TLane.Store(sums.C, ref frame[3 * TLane.Width]);
-        return new(sums.A, sums.B, TLane.Load(in bias[3 * TLane.Width]));
+        TLane.Store(sums.C, frame + 3 * TLane.Width);
+        return new(sums.A, sums.B, TLane.Load(bias + 3 * TLane.Width));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Update(float* frame, float* h, float* c)
+    public static TLane Next(Panel3<TLane> sums, float* frame, float* h, float* c)
     {
-        (TLane rp, TLane rq) = Activation.Tanh(TLane.Load(in *frame));
+        (TLane rp, TLane rq) = Activation.Tanh(sums.A);
         TLane r = (rq + rp) / (rq + rq);
-        (TLane zp, TLane zq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
-        (TLane np, TLane nq) = Activation.Tanh(TLane.MultiplyAdd(r, TLane.Load(in frame[2 * TLane.Width]), TLane.Load(in frame[3 * TLane.Width])));
+        (TLane zp, TLane zq) = Activation.Tanh(sums.B);
+        (TLane np, TLane nq) = Activation.Tanh(TLane.MultiplyAdd(r, sums.C, TLane.Load(frame + 3 * TLane.Width)));
 
         // (1 - z) n + z h = ((zq - zp) np + (zq + zp) h nq) / (2 zq nq)
-        TLane kept = (zq + zp) * TLane.Load(in *h);
-        TLane.Store(TLane.MultiplyAdd(kept, nq, (zq - zp) * np) / ((zq + zq) * nq), ref *h);
+        TLane kept = (zq + zp) * TLane.Load(h);
+        return TLane.MultiplyAdd(kept, nq, (zq - zp) * np) / ((zq + zq) * nq);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel3<TLane>.Load(frame), frame, h, c), h);
 
     /// <remarks>Leaves dq_n, dr, dz, da_n: the first three belong to U and d, the last three to W and b.</remarks>
     /// <inheritdoc/>

@@ -16,23 +16,26 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
     public static float Scale(int gate) => gate == 2 ? 1f : 0.5f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Update(float* frame, float* h, float* c)
+    public static TLane Next(Panel4<TLane> sums, float* frame, float* h, float* c)
     {
-        (TLane ip, TLane iq) = Activation.Tanh(TLane.Load(in *frame));
-        (TLane fp, TLane fq) = Activation.Tanh(TLane.Load(in frame[TLane.Width]));
-        (TLane gp, TLane gq) = Activation.Tanh(TLane.Load(in frame[2 * TLane.Width]));
-        (TLane op, TLane oq) = Activation.Tanh(TLane.Load(in frame[3 * TLane.Width]));
+        (TLane ip, TLane iq) = Activation.Tanh(sums.A);
+        (TLane fp, TLane fq) = Activation.Tanh(sums.B);
+        (TLane gp, TLane gq) = Activation.Tanh(sums.C);
+        (TLane op, TLane oq) = Activation.Tanh(sums.D);
 
         // f c + i g = ((fq + fp) c iq gq + (iq + ip) gp fq) / (2 fq iq gq)
         TLane igq = iq * gq;
-        TLane kept = (fq + fp) * TLane.Load(in *c);
+        TLane kept = (fq + fp) * TLane.Load(c);
         TLane added = (iq + ip) * gp * fq;
         TLane next = TLane.MultiplyAdd(kept, igq, added) / ((fq + fq) * igq);
-        TLane.Store(next, ref *c);
+        TLane.Store(next, c);
 
         (TLane cp, TLane cq) = Activation.Tanh(next);
-        TLane.Store((oq + op) * cp / ((oq + oq) * cq), ref *h);
+        return (oq + op) * cp / ((oq + oq) * cq);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel4<TLane>.Load(frame), frame, h, c), h);
 
     /// <remarks>One division: the five reciprocals are products of that of all denominators.</remarks>
     /// <inheritdoc/>

@@ -10,12 +10,14 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
     where TGates : struct, IGates<TLane, TPanel>
     where TPanel : struct, IPanel<TPanel, TLane>
 {
+    private const int MaxFrames = 6;
     private readonly PinnedFloats _packed;
     private readonly int _inputs;
     private readonly int _hidden;
     private readonly int _tiles;
     private readonly int _tileFloats;
     private readonly int _paddedHidden;
+    private readonly int _rowFloats;
 
     /// <param name="parameters">The whole block.</param>
     /// <param name="slots">This layer's part of it.</param>
@@ -25,25 +27,34 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
         (_inputs, _hidden) = (slots.InputWeights.Columns, slots.RecurrentWeights.Columns);
         _tiles = (_hidden + TLane.Width - 1) / TLane.Width;
         _tileFloats = Affine<TLane, TGates, TPanel>.TileFloats(_inputs, _hidden);
-        _paddedHidden = paddedHidden;
+        (_paddedHidden, _rowFloats) = (paddedHidden, paddedHidden + (_inputs + 15) / 16 * 16);
         _packed = new PinnedFloats(checked(_tiles * _tileFloats));
         for (int unit = 0; unit < _hidden; unit++)
             Pack(parameters, slots, unit);
     }
 
     /// <summary>Floats of one row of [h | x], in whole cache lines.</summary>
-    public int RowFloats => _paddedHidden + (_inputs + 15) / 16 * 16;
+    public int RowFloats => _rowFloats;
 
-    /// <summary>Frames that a step needs at most.</summary>
-    public int FramesFloats => Math.Max(6, _tiles) * Affine<TLane, TGates, TPanel>.FrameFloats;
+    /// <summary>Frames that a step needs at most, and the next h of one row.</summary>
+    public int FramesFloats => MaxFrames * Affine<TLane, TGates, TPanel>.FrameFloats + _paddedHidden;
 
-    private static int RowsPerBlock => TLane.Width == 16 || AdvSimd.IsSupported || Vector512.IsHardwareAccelerated ? 6 : 3;
+    /// <summary>Rows that share one read of the weights: as many as their sums fit the registers, of which AVX2 has 16.</summary>
+    private static int MaxBlock
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TPanel.Lanes == 1 || AdvSimd.IsSupported || Vector512.IsHardwareAccelerated ? 6 : 3;
+    }
 
     /// <summary>
     /// Enough chains to hide the latency of a multiply-add, and no more: two passes over a layer of 64 units let alternating order keep one
     /// of them in the first cache level.
     /// </summary>
-    private static int TilesInFlight => TPanel.Lanes > 1 && TLane.Width > 4 ? 2 : 4;
+    private static int TilesInFlight
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TPanel.Lanes > 1 && TLane.Width > 4 ? 2 : 4;
+    }
 
     /// <param name="inputs">[count] addresses of x.</param>
     /// <param name="states">[count] addresses of this layer's h, then c where the cell has one; the next state on return.</param>
@@ -53,67 +64,88 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
     /// Walks the tiles from the last to the first. A caller that alternates finds the most recent part of a model that is somewhat larger
     /// than a cache level still there.
     /// </param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public void Step(nint* inputs, nint* states, int count, float* rows, float* frames, bool backwards)
     {
-        int done = 0;
-        if (count >= 3)
+        if (count == 1)
         {
-            for (int row = 0; row < count; row++)
-                Gather((float*)inputs[row], (float*)states[row], rows + row * (nint)RowFloats);
-            if (RowsPerBlock == 6)
-                done = StepBlocks(6, done, states, count, rows, frames, backwards);
-            done = StepBlocks(3, done, states, count, rows, frames, backwards);
+            StepOne((float*)inputs[0], (float*)states[0], frames, backwards);
+            return;
         }
 
-        for (; done < count; done++)
-            StepOne((float*)inputs[done], (float*)states[done], frames, backwards);
+        for (int row = 0; row < count; row++)
+            Gather((float*)inputs[row], (float*)states[row], rows + row * (nint)_rowFloats);
+        StepMany(states, count, rows, frames, backwards);
     }
 
-    /// <summary>Tile outermost, so that its weights stay in the first cache level while the rows pass by. Returns the rows done.</summary>
+    /// <summary>Tile outermost, so that its weights stay in the first cache level while the rows pass by.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private int StepBlocks(int block, int first, nint* states, int count, float* rows, float* frames, bool backwards)
+    private void StepMany(nint* states, int count, float* rows, float* frames, bool backwards)
     {
-        nint stride = RowFloats;
-        int end = first + (count - first) / block * block;
+        nint stride = _rowFloats;
         for (int i = 0; i < _tiles; i++)
         {
             int tile = backwards ? _tiles - 1 - i : i;
             float* weights = _packed.Start + (nint)tile * _tileFloats;
-            for (int row = first; row < end; row += block)
+            for (int row = 0, block; row < count; row += block)
             {
-                if (block == 6)
-                    Affine<TLane, TGates, TPanel>.SixRows(weights, rows + row * stride, stride, _paddedHidden, _inputs, _hidden, frames);
-                else
-                    Affine<TLane, TGates, TPanel>.ThreeRows(weights, rows + row * stride, stride, _paddedHidden, _inputs, _hidden, frames);
+                block = SumBlock(weights, rows + row * stride, stride, count - row, frames);
                 UpdateRows(frames, states + row, block, tile * TLane.Width);
             }
         }
-
-        return end;
     }
 
-    /// <summary>All sums come before the first update, so h may be read where it is.</summary>
+    /// <summary>The sums of six, three or two of the rows that are left, so that a single one stays behind only where it was alone.</summary>
+    /// <returns>Rows done.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int SumBlock(float* weights, float* rows, nint stride, int left, float* frames)
+    {
+        if (MaxBlock == 6 && left >= 6 && left != 7)
+        {
+            Affine<TLane, TGates, TPanel>.SixRows(weights, rows, stride, _paddedHidden, _inputs, _hidden, frames);
+            return 6;
+        }
+
+        if (left >= 3 && left != 4)
+        {
+            Affine<TLane, TGates, TPanel>.ThreeRows(weights, rows, stride, _paddedHidden, _inputs, _hidden, frames);
+            return 3;
+        }
+
+        if (left >= 2)
+        {
+            Affine<TLane, TGates, TPanel>.TwoRows(weights, rows, stride, _paddedHidden, _inputs, _hidden, frames);
+            return 2;
+        }
+
+        Affine<TLane, TGates, TPanel>.OneTile(weights, rows + _paddedHidden, _inputs, rows, _hidden, frames);
+        return 1;
+    }
+
+    /// <summary>Every sum reads all of h, so the next h is put aside until the last tile is done; a single pass has nobody to wait for.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private void StepOne(float* x, float* state, float* frames, bool backwards)
     {
+        float* c = state + _paddedHidden;
+        float* next = _tiles <= 2 || _tiles == TilesInFlight ? state : frames + MaxFrames * Affine<TLane, TGates, TPanel>.FrameFloats;
         for (int done = 0; done < _tiles;)
         {
             int left = _tiles - done;
             int tiles = left >= TilesInFlight ? TilesInFlight : left >= 2 ? 2 : 1;
             int tile = backwards ? left - tiles : done;
+            int unit = tile * TLane.Width;
             float* weights = _packed.Start + (nint)tile * _tileFloats;
-            float* frame = frames + tile * Affine<TLane, TGates, TPanel>.FrameFloats;
             if (tiles == 4)
-                Affine<TLane, TGates, TPanel>.FourTiles(weights, _tileFloats, x, _inputs, state, _hidden, frame);
+                Affine<TLane, TGates, TPanel>.StepFourTiles(weights, _tileFloats, x, _inputs, state, _hidden, unit, c, frames, next);
             else if (tiles == 2)
-                Affine<TLane, TGates, TPanel>.TwoTiles(weights, _tileFloats, x, _inputs, state, _hidden, frame);
+                Affine<TLane, TGates, TPanel>.StepTwoTiles(weights, _tileFloats, x, _inputs, state, _hidden, unit, c, frames, next);
             else
-                Affine<TLane, TGates, TPanel>.OneTile(weights, x, _inputs, state, _hidden, frame);
+                Affine<TLane, TGates, TPanel>.StepOneTile(weights, x, _inputs, state, _hidden, unit, c, frames, next);
             done += tiles;
         }
 
-        UpdateTiles(frames, state, _tiles);
+        if (next != state)
+            Copy(next, state, _tiles * TLane.Width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -124,13 +156,6 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
             float* h = (float*)states[i] + offset;
             TGates.Update(frame, h, h + _paddedHidden);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void UpdateTiles(float* frame, float* h, int count)
-    {
-        for (int i = 0; i < count; i++, frame += Affine<TLane, TGates, TPanel>.FrameFloats, h += TLane.Width)
-            TGates.Update(frame, h, h + _paddedHidden);
     }
 
     /// <summary>Copies x and h of one event to where the kernels for many rows read them, so that h may be replaced in place.</summary>
@@ -146,7 +171,7 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
     {
         int i = 0;
         for (; i <= count - TLane.Width; i += TLane.Width)
-            TLane.Store(TLane.Load(in from[i]), ref to[i]);
+            TLane.Store(TLane.Load(from + i), to + i);
         for (; i < count; i++)
             to[i] = from[i];
     }

@@ -27,14 +27,9 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
         nint frameFloats = Affine<TLane, TGates, TPanel>.FrameFloats;
         for (int tile = 0; tile < _tiles; tile++)
         {
-            float* weights = _packed.Start + (nint)tile * _tileFloats, frame = frames + tile * tileStep, row = rows;
-            int left = count;
-            for (; RowsPerBlock == 6 && left >= 6; left -= 6, row += 6 * stride, frame += 6 * frameFloats)
-                Affine<TLane, TGates, TPanel>.SixRows(weights, row, stride, _paddedHidden, _inputs, _hidden, frame);
-            for (; left >= 3; left -= 3, row += 3 * stride, frame += 3 * frameFloats)
-                Affine<TLane, TGates, TPanel>.ThreeRows(weights, row, stride, _paddedHidden, _inputs, _hidden, frame);
-            for (; left > 0; left--, row += stride, frame += frameFloats)
-                Affine<TLane, TGates, TPanel>.OneTile(weights, row + _paddedHidden, _inputs, row, _hidden, frame);
+            float* weights = _packed.Start + (nint)tile * _tileFloats, frame = frames + tile * tileStep;
+            for (int row = 0, block; row < count; row += block, frame += block * frameFloats)
+                block = SumBlock(weights, rows + row * stride, stride, count - row, frame);
         }
     }
 }

@@ -14,11 +14,14 @@ internal readonly unsafe struct Rnn<TLane> : IGates<TLane, Panel1<TLane>> where 
     public static float Scale(int gate) => 1f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Update(float* frame, float* h, float* c)
+    public static TLane Next(Panel1<TLane> sums, float* frame, float* h, float* c)
     {
-        (TLane p, TLane q) = Activation.Tanh(TLane.Load(in *frame));
-        TLane.Store(p / q, ref *h);
+        (TLane p, TLane q) = Activation.Tanh(sums.A);
+        return p / q;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel1<TLane>.Load(frame), frame, h, c), h);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)

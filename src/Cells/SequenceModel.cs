@@ -57,16 +57,16 @@ public abstract class SequenceModel
     /// <remarks>A row's numbers do not depend on B, on its place in the batch, or on the vector width. Allocates nothing.</remarks>
     public abstract void Step(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch);
 
-    private protected void CheckLengths(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
+    /// <summary>What of a step's arguments does not fit, in words.</summary>
+    private protected ArgumentException Misfit(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
     {
         if (rows.Length > maxRows)
-            throw new ArgumentException($"{rows.Length} rows, and a scratch for {maxRows}.", nameof(rows));
+            return new ArgumentException($"{rows.Length} rows, and a scratch for {maxRows}.", nameof(rows));
         if (x.Length != rows.Length * Shape.Inputs)
-            throw new ArgumentException($"{rows.Length} rows of {Shape.Inputs} inputs are not {x.Length} floats.", nameof(x));
+            return new ArgumentException($"{rows.Length} rows of {Shape.Inputs} inputs are not {x.Length} floats.", nameof(x));
         if (y.Length != rows.Length * Shape.Outputs)
-            throw new ArgumentException($"{rows.Length} rows of {Shape.Outputs} outputs are not {y.Length} floats.", nameof(y));
-        if (slab.RowFloats < StateFloats)
-            throw new ArgumentException($"A state of {StateFloats} floats does not fit rows of {slab.RowFloats}.", nameof(slab));
+            return new ArgumentException($"{rows.Length} rows of {Shape.Outputs} outputs are not {y.Length} floats.", nameof(y));
+        return new ArgumentException($"A state of {StateFloats} floats does not fit rows of {slab.RowFloats}.", nameof(slab));
     }
 
     private static SequenceModel Create<TLane>(ModelShape shape, ReadOnlySpan<float> parameters) where TLane : struct, ILane<TLane> =>

@@ -15,17 +15,19 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
     private readonly Recurrent<TLane, TGates, TPanel>[] _layers;
     private readonly LinearHead? _head;
     private readonly int _layerFloats;
+    private readonly int _inputs, _outputs, _stateFloats;
 
     public StackedModel(ModelShape shape, ReadOnlySpan<float> parameters)
         : base(shape)
     {
         var layout = new ParameterLayout(shape);
         _layerFloats = shape.StateVariables * shape.PaddedHidden;
+        (_inputs, _outputs, _stateFloats) = (shape.Inputs, shape.Outputs, StateFloats);
         _layers = new Recurrent<TLane, TGates, TPanel>[shape.Layers];
         for (int layer = 0; layer < shape.Layers; layer++)
             _layers[layer] = new Recurrent<TLane, TGates, TPanel>(parameters, layout.Layer(layer), shape.PaddedHidden);
         if (shape.Outputs > 0)
-            _head = new LinearHead(parameters, layout);
+            _head = new LinearHead(parameters, layout.HeadWeights, layout.HeadBias);
     }
 
     public override StepScratch CreateScratch(int maxRows)
@@ -39,32 +41,31 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
     {
         if (scratch is not Scratch work || work.Model != this)
             throw new ArgumentException("The scratch was created by another model.", nameof(scratch));
-        CheckLengths(x, slab, rows, y, work.MaxRows);
-        nint* inputs = work.Inputs, states = work.States;
-        for (int b = 0; b < rows.Length; b++)
-        {
-            states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
-            Prefetch((byte*)states[b], StateFloats * sizeof(float));
-        }
+        int count = rows.Length;
+        if (count > work.MaxRows || x.Length != count * _inputs || y.Length != count * _outputs || slab.RowFloats < _stateFloats)
+            throw Misfit(x, slab, rows, y, work.MaxRows);
+        if (count == 0)
+            return;
 
-        work.Backwards = !work.Backwards;
-        fixed (float* first = x)
+        nint* inputs = work.Inputs, states = work.States;
+        for (int b = 0; b < count; b++)
+            states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
+        if (count > 1)
+            Prefetch(states, count);
+
+        bool backwards = work.Backwards = !work.Backwards;
+        fixed (float* first = x, y0 = y)
         {
-            for (int b = 0; b < rows.Length; b++)
-                inputs[b] = (nint)(first + (nint)b * Shape.Inputs);
+            for (int b = 0; b < count; b++)
+                inputs[b] = (nint)(first + (nint)b * _inputs);
             for (int layer = 0; layer < _layers.Length; layer++)
             {
                 if (layer > 0)
-                    Climb(inputs, states, rows.Length);
-                _layers[layer].Step(inputs, states, rows.Length, work.Rows.Start, work.Frames.Start, work.Backwards);
+                    Climb(inputs, states, count);
+                _layers[layer].Step(inputs, states, count, work.Rows, work.Frames, backwards);
             }
-        }
 
-        if (_head is not null)
-        {
-            int outputs = Shape.Outputs;
-            for (int b = 0; b < rows.Length; b++)
-                _head.Step((float*)states[b], y.Slice(b * outputs, outputs));
+            _head?.Step(states, count, y0);
         }
 
         // The kernels hold addresses only; their owners live at least as long.
@@ -84,27 +85,29 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
     }
 
     /// <summary>Streams come in random order: their rows are asked for all at once, before the first is read.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* row, int bytes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Prefetch(nint* states, int count)
     {
         if (!Sse.IsSupported)
             return;
-        for (int line = 0; line < bytes; line += 64)
-            Sse.Prefetch0(row + line);
+        for (int b = 0; b < count; b++)
+            for (int line = 0; line < _stateFloats * sizeof(float); line += 64)
+                Sse.Prefetch0((byte*)states[b] + line);
     }
 
     private sealed class Scratch(SequenceModel model, int maxRows, int rowFloats, int framesFloats) : StepScratch
     {
         private readonly PinnedFloats _addresses = new(checked(2 * maxRows * sizeof(nint) / sizeof(float)));
+        private readonly PinnedFloats _rows = new(checked(maxRows * rowFloats)), _frames = new(framesFloats);
 
         public SequenceModel Model { get; } = model;
 
         public int MaxRows { get; } = maxRows;
 
         /// <summary>[maxRows] of [h | x] of the layer that is stepped.</summary>
-        public PinnedFloats Rows { get; } = new(checked(maxRows * rowFloats));
+        public float* Rows => _rows.Start;
 
-        public PinnedFloats Frames { get; } = new(framesFloats);
+        public float* Frames => _frames.Start;
 
         /// <summary>[maxRows] addresses of what the layer reads.</summary>
         public nint* Inputs => (nint*)_addresses.Start;

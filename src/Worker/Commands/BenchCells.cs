@@ -75,6 +75,7 @@ internal static class BenchCells
     /// <summary>Thread CPU time of one step of a batch: the median of blocks, so that what interrupts a few of them does not count.</summary>
     private static double Nanoseconds(CellWorkload workload, double seconds)
     {
+        Time(workload, steps: 1);   // compiles
         double blockNanoseconds = seconds * 1e9 / Blocks, used;
         int steps = 1;
         while ((used = Time(workload, steps)) < blockNanoseconds)
