@@ -21,7 +21,7 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
 {
     private const double Width = 760, Height = 400;
     private const double Left = 70, Right = 20, Top = 64, Bottom = 52;
-    private const int MostDecades = 16;   // below the largest value of a logarithmic scale; what is smaller lies on the floor of the chart
+    private const int MostDecades = 16;   // of a logarithmic scale, below the largest value; what is smaller is not drawn
 
     /// <summary>Told apart by people who see red and green alike (Okabe and Ito).</summary>
     private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
@@ -41,7 +41,7 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
             Append(svg, $"<text x=\"{Across(tick)}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{Label(tick)}</text>\n");
         foreach (double tick in IsLogarithmic ? Decades(y0, y1) : Ticks(y0, y1, 6))
         {
-            string label = IsLogarithmic ? $"1e{tick:0}" : Label(tick);
+            string label = IsLogarithmic ? $"1e{(int)tick}" : Label(tick);
             Append(svg, $"<path d=\"M{Left} {Down(tick)}H{Width - Right}\" stroke=\"#8884\"/><text x=\"{Left - 8}\" y=\"{Down(tick) + 4}\" text-anchor=\"end\">{label}</text>\n");
         }
 
@@ -53,7 +53,7 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
 
         double Across(double x) => Left + (x - x0) / (x1 - x0) * (Width - Left - Right);
 
-        double Down(double y) => Height - Bottom - (Math.Max(y, y0) - y0) / (y1 - y0) * (Height - Top - Bottom);
+        double Down(double y) => Height - Bottom - (y - y0) / (y1 - y0) * (Height - Top - Bottom);
 
         string Path(ChartLine line)
         {
@@ -62,9 +62,10 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
             for (int i = 0; i < line.Y.Count; i++)
             {
                 double y = Scale(line.Y[i]);
-                if (double.IsFinite(y))
+                bool drawn = double.IsFinite(y) && y >= y0;
+                if (drawn)
                     Append(path, $"{(pen ? 'L' : 'M')}{Across(line.X[i]):0.#} {Down(y):0.#}");
-                pen = double.IsFinite(y);
+                pen = drawn;
             }
 
             return path.ToString();
