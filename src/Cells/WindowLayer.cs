@@ -110,8 +110,7 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
                 PassThroughRecurrentWeights(tape, sums, masked);
                 if (inputGradients != null)
                 {
-                    Gemm<TLane>.Add(inputGradients + (nint)time * tape.Rows * _paddedInputs, _paddedInputs, tape.Rows, _paddedInputs, Gates * _padded,
-                        sums + Parted * _padded, tape.SumFloats, 1, _inputRows.Start, _paddedInputs);
+                    PassThrough(_inputRows, _paddedInputs, sums + Parted * _padded, tape, inputGradients + (nint)time * tape.Rows * _paddedInputs, _paddedInputs);
                 }
             }
 
@@ -227,7 +226,7 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
             new Span<float>(into, tape.Rows * _padded).Clear();
         }
 
-        Gemm<TLane>.Add(into, stride, tape.Rows, _padded, Gates * _padded, sums, tape.SumFloats, 1, _recurrentRows.Start, RecurrentStride);
+        PassThrough(_recurrentRows, RecurrentStride, sums, tape, into, stride);
         if (!masked)
             return;
         for (int row = 0; row < tape.Rows; row++)
@@ -235,6 +234,17 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
             float* h = tape.StateGradients + row * (nint)tape.StateFloats, mask = tape.RecurrentMask + row * (nint)_padded, from = into + row * (nint)_padded;
             for (int j = 0; j < _padded; j += TLane.Width)
                 TLane.Store(TLane.MultiplyAdd(TLane.Load(in from[j]), TLane.Load(in mask[j]), TLane.Load(in h[j])), ref h[j]);
+        }
+    }
+
+    /// <summary>What weights multiplied += dL/dsums times their rows, gate after gate where padding lies between.</summary>
+    private void PassThrough(PinnedFloats weights, int weightStride, float* sums, LayerTape tape, float* into, nint stride)
+    {
+        int runs = _hidden == _padded ? 1 : Gates, length = _hidden == _padded ? Gates * _padded : _hidden, columns = weights == _inputRows ? _paddedInputs : _padded;
+        for (int run = 0; run < runs; run++)
+        {
+            Gemm<TLane>.Add(into, stride, tape.Rows, columns, length, sums + run * _padded, tape.SumFloats, 1,
+                weights.Start + (nint)run * _padded * weightStride, weightStride);
         }
     }
 

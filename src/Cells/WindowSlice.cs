@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace StreamRnn.Cells;
 
 /// <summary>
@@ -45,6 +47,12 @@ internal sealed unsafe class WindowSlice
     /// <summary>Everything whose sum over the slices is a gradient of parameters.</summary>
     public PinnedFloats[] Gradients { get; private set; } = [];
 
+    private void FeedFromBelow(int layer, int time, int row, float* x)
+    {
+        CopyOutput(layer - 1, time, row, x);
+        Dropout.Apply(x, OutputFloats, _batch.Dropout.BetweenLayers, _batch.Dropout.Seed, layer, _firstRow + row, time);
+    }
+
     private bool EveryStep => _batch.At == OutputsAt.EveryStep;
 
     /// <summary>Values a layer gives at a step.</summary>
@@ -78,28 +86,29 @@ internal sealed unsafe class WindowSlice
         }
     }
 
-    /// <summary>Writes what a layer reads: the event, the embedding of its token, or the layer below.</summary>
+    /// <summary>Writes what a layer reads: the event, the embedding of its token, or the layer below. Zeros where a row stands still.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Feed(int layer, int direction, float* embedding)
     {
         LayerTape tape = Tape(layer, direction);
-        int inputs = _shape.InputsOf(layer);
+        int inputs = _shape.InputsOf(layer), rows = Rows, batchRows = _batch.Rows;
+        ReadOnlySpan<int> lengths = Lengths, tokens = _batch.Tokens;
+        ReadOnlySpan<float> events = _batch.Inputs;
         for (int time = 0; time < _batch.Steps; time++)
         {
-            for (int row = 0; row < Rows; row++)
+            float* x = tape.Operands(tape.StepAt(time, _batch.Steps)) + _shape.PaddedHidden;
+            for (int row = 0; row < rows; row++, x += tape.OperandFloats)
             {
-                float* x = tape.Operands(tape.StepAt(time, _batch.Steps)) + (nint)row * tape.OperandFloats + _shape.PaddedHidden;
-                var to = new Span<float>(x, inputs);
-                int cell = time * _batch.Rows + _firstRow + row;
-                if (time >= Lengths[row])
-                    to.Clear();
+                int cell = time * batchRows + _firstRow + row;
+                if (time >= lengths[row])
+                    new Span<float>(x, inputs).Clear();
                 else if (layer > 0)
-                    CopyOutput(layer - 1, time, row, x);
-                else if (_shape.Vocabulary > 0)
-                    new ReadOnlySpan<float>(embedding + (nint)_batch.Tokens[cell] * inputs, inputs).CopyTo(to);
+                    FeedFromBelow(layer, time, row, x);
+                else if (tokens.Length > 0)
+                    new ReadOnlySpan<float>(embedding + (nint)tokens[cell] * inputs, inputs).CopyTo(new Span<float>(x, inputs));
                 else
-                    _batch.Inputs.Slice(cell * inputs, inputs).CopyTo(to);
-                if (layer > 0)
-                    Dropout.Apply(x, inputs, _batch.Dropout.BetweenLayers, _batch.Dropout.Seed, layer, _firstRow + row, time);
+                    for (int i = 0; i < inputs; i++)
+                        x[i] = events[cell * inputs + i];
             }
         }
     }
