@@ -120,12 +120,7 @@ internal static unsafe class Gemm<TLane> where TLane : struct, ILane<TLane>
         float* a1 = a + rowStep, a2 = a1 + rowStep;
         TPanel s0 = TPanel.Load(c), s1 = TPanel.Load(c + ldc), s2 = TPanel.Load(c + 2 * ldc);
         for (nint k = 0; k != end; k += step, b += ldb)
-        {
-            TPanel w = TPanel.Load(b);
-            s0 = TPanel.MultiplyAdd(w, TLane.Broadcast(a[k]), s0);
-            s1 = TPanel.MultiplyAdd(w, TLane.Broadcast(a1[k]), s1);
-            s2 = TPanel.MultiplyAdd(w, TLane.Broadcast(a2[k]), s2);
-        }
+            TPanel.MultiplyAdd(b, TLane.Broadcast(a[k]), TLane.Broadcast(a1[k]), TLane.Broadcast(a2[k]), ref s0, ref s1, ref s2);
 
         TPanel.Store(s0, c);
         TPanel.Store(s1, c + ldc);
@@ -138,7 +133,7 @@ internal static unsafe class Gemm<TLane> where TLane : struct, ILane<TLane>
     {
         TPanel s = TPanel.Load(c);
         for (nint k = 0; k != end; k += step, b += ldb)
-            s = TPanel.MultiplyAdd(TPanel.Load(b), TLane.Broadcast(a[k]), s);
+            s = TPanel.MultiplyAdd(b, TLane.Broadcast(a[k]), s);
         TPanel.Store(s, c);
     }
 }

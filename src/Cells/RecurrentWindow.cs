@@ -27,9 +27,9 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
         nint frameFloats = Affine<TLane, TGates, TPanel>.FrameFloats;
         for (int tile = 0; tile < _tiles; tile++)
         {
-            float* weights = _packed.Start + (nint)tile * _tileFloats, frame = frames + tile * tileStep;
-            for (int row = 0, block; row < count; row += block, frame += block * frameFloats)
-                block = SumBlock(weights, rows + row * stride, stride, count - row, frame);
+            float* weights = _packed.Start + (nint)tile * _tileFloats;
+            for (int row = 0, block; row < count; row += block)
+                block = SumBlock(weights, rows + row * stride, stride, count - row, frames + tile * tileStep + row * frameFloats);
         }
     }
 }
