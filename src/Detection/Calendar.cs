@@ -11,6 +11,7 @@ internal static class Calendar
     private const int WeekHarmonics = 2;
     private const long Day = 86_400_000_000_000;
     private const long Week = 7 * Day;
+    private const long Year = 31_556_952_000_000_000;   // 365.2425 days, the Gregorian mean
 
     /// <summary>Which of <see cref="SeasonProfile.SlotCount"/> equal parts of the day.</summary>
     public static int Slot(long time) => (int)(Phase(time, Day) / (Day / SeasonProfile.SlotCount));
@@ -18,8 +19,23 @@ internal static class Calendar
     /// <summary>Sines and cosines of 1 to 4 times the time of day and of 1 to 2 times the time of week.</summary>
     public static void Features(long time, Span<float> features)
     {
-        Harmonics((double)Phase(time, Day) / Day, features[..(2 * DayHarmonics)]);
-        Harmonics((double)Phase(time, Week) / Week, features.Slice(2 * DayHarmonics, 2 * WeekHarmonics));
+        OfDay(time, features[..(2 * DayHarmonics)]);
+        OfWeek(time, features.Slice(2 * DayHarmonics, 2 * WeekHarmonics));
+    }
+
+    /// <summary>Sines and cosines of 1, 2, ... times the time of day; returns how many numbers.</summary>
+    public static int OfDay(long time, Span<float> features) => Of(time, Day, features);
+
+    /// <summary>Sines and cosines of 1, 2, ... times the time of week; returns how many numbers.</summary>
+    public static int OfWeek(long time, Span<float> features) => Of(time, Week, features);
+
+    /// <summary>Sines and cosines of 1, 2, ... times the time of year; returns how many numbers.</summary>
+    public static int OfYear(long time, Span<float> features) => Of(time, Year, features);
+
+    private static int Of(long time, long period, Span<float> features)
+    {
+        Harmonics((double)Phase(time, period) / period, features);
+        return features.Length;
     }
 
     private static void Harmonics(double turns, Span<float> features)

@@ -20,10 +20,12 @@ internal struct Detector
     private long _rows, _time;
     private double _forecast, _lower, _upper;
     private float _z, _headZ, _stayZ, _forecastZ;
+    private bool _ownInterval;
     private Normaliser _normaliser;
     private RecordRule _record;
     private AlarmGate _gate;
     private Interval _interval;
+    private IntervalStretch _stretch;   // of an interval that the model states itself
     private ChangeHead _change;
     private EvidenceChannels _channels;
 
@@ -33,7 +35,11 @@ internal struct Detector
     /// <summary>The time at which the next value is due, if it comes as far behind this one as this one behind the last.</summary>
     public long ExpectedTime { get; private set; }
 
-    public void Initialise() => _change.Initialise();
+    public void Initialise()
+    {
+        _change.Initialise();
+        _stretch.Initialise();
+    }
 
     /// <summary>Takes in a value.</summary>
     /// <returns>z, its difference to the z before, and the error of the head's forecast for it, 0 without one.</returns>
@@ -55,11 +61,13 @@ internal struct Detector
         int age = (int)Math.Min(_rows, OldestAge);
         verdict.N = _rows + 1;
         verdict.Forecast = _rows > 0 ? _forecast : double.NaN;
-        (verdict.Lower, verdict.Upper) = _rows > IntervalWarmUp ? (_lower, _upper) : (double.NaN, double.NaN);
+        (verdict.Lower, verdict.Upper) = _rows > IntervalWarmUp || _ownInterval ? (_lower, _upper) : (double.NaN, double.NaN);
 
         if (_rows > 0)
         {
             _interval.Learn(_z - _forecastZ, _rows - 1);
+            if (_ownInterval)
+                _stretch.Learn(value < _lower, value > _upper);
             _change.Learn(_z - _stayZ, _rows - 1);
         }
         _channels.Score(_z, error, farError, Calendar.Slot(_time), age, ref verdict.Evidence);
@@ -86,6 +94,20 @@ internal struct Detector
         _forecast = Normaliser.Finite(_normaliser.Denormalise(_forecastZ) + offset);
         _lower = Normaliser.Finite(_normaliser.Denormalise(_forecastZ + _interval.Low) + offset);
         _upper = Normaliser.Finite(_normaliser.Denormalise(_forecastZ + _interval.High) + offset);
+        verdict.Next = _forecast;
+        _rows++;
+    }
+
+    /// <summary>Remembers a trained model's forecast, which is published as it is, and ends the row.</summary>
+    public void Expect(ValueForecast forecast, ref Verdict verdict)
+    {
+        _headZ = _forecastZ = _normaliser.ToZ(Normaliser.Clamp(forecast.Value));
+        _forecast = Normaliser.Finite(forecast.Value);
+        _ownInterval = !double.IsNaN(forecast.Lower);
+        (_lower, _upper) = _ownInterval
+            ? _stretch.Apply(forecast)
+            : (_normaliser.Denormalise(_forecastZ + _interval.Low), _normaliser.Denormalise(_forecastZ + _interval.High));
+        (_lower, _upper) = (Normaliser.Finite(_lower), Normaliser.Finite(_upper));
         verdict.Next = _forecast;
         _rows++;
     }

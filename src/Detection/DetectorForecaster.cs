@@ -6,9 +6,13 @@ namespace StreamRnn.Detection;
 
 /// <summary>
 /// The full detector around a recurrent network: normalise, compare with the forecasts, weigh the evidence, step the network, forecast.
-/// A network with a head of its own makes the one-step forecast; without one, adaptive heads on its hidden state do.
+/// A network with a head of its own makes the one-step forecast; without one, adaptive heads on its hidden state do. The scores are made in
+/// the same way whoever forecasts.
 /// </summary>
-/// <remarks>A stream's row: [recurrent state | <see cref="Detector"/> | <see cref="AdaptiveHeads"/>], each from a cache line on.</remarks>
+/// <remarks>
+/// A stream's row: [recurrent state | <see cref="Detector"/> | <see cref="AdaptiveHeads"/> | memory of the <see cref="ValueEncoder"/>, if
+/// there is one], each from a cache line on.
+/// </remarks>
 public sealed class DetectorForecaster : Forecaster
 {
     private const int CacheLine = 16;      // floats
@@ -19,18 +23,25 @@ public sealed class DetectorForecaster : Forecaster
     private readonly int _detectorStart;
     private readonly int _headsStart;
     private readonly int _covarianceStart;
+    private readonly int _memoryStart;
+    private readonly ValueEncoder? _encoder;
 
     /// <param name="name">As outputs show it.</param>
-    /// <param name="model">Inputs z, or z and its difference to the z before; outputs none, or the next z.</param>
-    public DetectorForecaster(string name, SequenceModel model)
+    /// <param name="model">Inputs z, or z and its difference to the z before; outputs none, or the next z. With an encoder, what that one feeds and reads.</param>
+    /// <param name="encoder">Null where the network sees the detector's own z.</param>
+    public DetectorForecaster(string name, SequenceModel model, ValueEncoder? encoder = null)
     {
-        Encoder.Check(name, model.Shape, minimumOutputs: 0);
-        (Name, _model) = (name, model);
+        if (encoder is null)
+            Encoder.Check(name, model.Shape, minimumOutputs: 0);
+        else
+            Encoder.Check(name, model.Shape, encoder);
+        (Name, _model, _encoder) = (name, model, encoder);
         _heads = AdaptiveHeads.Create(model.Shape.Hidden + Calendar.FeatureCount + 1);
         _detectorStart = WholeLines(model.StateFloats);
         _headsStart = _detectorStart + WholeLines(Unsafe.SizeOf<Detector>() / sizeof(float));
         _covarianceStart = _headsStart + _heads.CovarianceStart;
-        RowFloats = WholeLines(_headsStart + _heads.Floats);
+        _memoryStart = WholeLines(_headsStart + _heads.Floats);
+        RowFloats = WholeLines(_memoryStart + (encoder?.MemoryFloats ?? 0));
     }
 
     public override string Name { get; }
@@ -62,7 +73,7 @@ public sealed class DetectorForecaster : Forecaster
         for (int i = 0; i < own.Count; i++)
         {
             if (i + 1 < own.Count)
-                Prefetch(ref slab.RowStart(own.Rows[i + 1]), _covarianceStart, RowFloats);
+                Prefetch(ref slab.RowStart(own.Rows[i + 1]), _covarianceStart, _memoryStart);
             Expect(slab[own.Rows[i]], own, i);
         }
     }
@@ -88,7 +99,10 @@ public sealed class DetectorForecaster : Forecaster
             _heads.LearnNear(heads, detector.Rows, error);
         float farError = _heads.LearnFar(heads, detector.Rows, z, batch.HeadScratch);
         detector.Judge(batch.Values[i], error, farError, ref batch.Verdicts[i]);
-        Encoder.Encode(z, difference, batch.Inputs(i, 1));
+        if (_encoder is null)
+            Encoder.Encode(z, difference, batch.Inputs(i, 1));
+        else
+            _encoder.Encode(MemoryOf(row), batch.Times[i], batch.Values[i], batch.Inputs(i, 1));
     }
 
     private void Expect(Span<float> row, Batch batch, int i)
@@ -102,11 +116,18 @@ public sealed class DetectorForecaster : Forecaster
         features[^1] = 1;
 
         _heads.File(heads, detector.Rows, batch.HeadScratch);
+        if (_encoder is not null)
+        {
+            detector.Expect(_encoder.Decode(MemoryOf(row), batch.Values[i], batch.Outputs(i, 1)), ref batch.Verdicts[i]);
+            return;
+        }
         float forecast = HasOwnHead ? batch.Outputs(i, 1)[0] : _heads.Forecast(heads, detector.Rows, batch.HeadScratch);
         detector.Expect(batch.Values[i], forecast, HasOwnHead, ref batch.Verdicts[i]);
     }
 
     private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);
+
+    private Span<float> MemoryOf(Span<float> row) => row[_memoryStart..];
 
     /// <summary>For tests.</summary>
     internal AdaptiveHeads Heads => _heads;

@@ -21,6 +21,15 @@ internal static class Encoder
         if (shape.Outputs < minimumOutputs)
             throw new InvalidDataException($"model {name}: it has no head, and a bare forecaster needs one whose first output is the next z.");
     }
+
+    /// <exception cref="InvalidDataException">The network does not fit the encoder.</exception>
+    public static void Check(string name, ModelShape shape, ValueEncoder encoder)
+    {
+        if (shape.Inputs != encoder.InputCount)
+            throw new InvalidDataException($"model {name}: it takes {shape.Inputs} inputs, its encoder feeds {encoder.InputCount}; the metadata belongs to another model.");
+        if (shape.Outputs != encoder.OutputCount)
+            throw new InvalidDataException($"model {name}: it has {shape.Outputs} outputs, its encoder reads {encoder.OutputCount}; the metadata belongs to another model.");
+    }
 }
 
 /// <summary>A batch with room for the inputs and outputs of a network.</summary>

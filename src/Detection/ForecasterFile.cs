@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamRnn.Cells;
 
 namespace StreamRnn.Detection;
@@ -7,10 +8,12 @@ namespace StreamRnn.Detection;
 /// <list type="bullet">
 /// <item><c>forecaster</c>: <c>detector</c> (forecasts, intervals and anomaly scores; the default) or <c>bare</c> (forecasts alone, from the
 /// network's own head).</item>
-/// <item><c>encoder</c>: how values become inputs. <c>asinh</c> (the default and so far the only one): z = asinh((x - mean) / scale) with
-/// running mean and scale; a network with two inputs gets the difference to the z before as its second.</item>
+/// <item><c>encoder</c>: how values become inputs, and outputs forecasts. <c>asinh</c> (the default): z = asinh((x - mean) / scale) with
+/// running mean and scale; a network with two inputs gets the difference to the z before as its second. <c>zscore</c> (the default where there
+/// is a <c>norm_mean</c>): (x - norm_mean) / norm_std, with a head for the next one. <c>stream</c>: <see cref="StreamEncoder"/>, with its constants
+/// under <c>stream</c>.</item>
 /// </list>
-/// A network without a head is forecast from by adaptive heads on its hidden state; one with a head makes the one-step forecast itself, its
+/// Where the encoder is asinh, a network without a head is forecast from by adaptive heads on its hidden state; one with a head makes the one-step forecast itself, its
 /// first output being the next z.
 /// </summary>
 public static class ForecasterFile
@@ -20,6 +23,13 @@ public static class ForecasterFile
     public const string Bare = "bare";
     public const string EncoderKey = "encoder";
     public const string Asinh = "asinh";
+    public const string ZScore = "zscore";
+    public const string Stream = "stream";
+
+    /// <summary>Metadata with the constants of the stream encoder.</summary>
+    public const string StreamKey = "stream";
+    public const string MeanKey = "norm_mean";
+    public const string DeviationKey = "norm_std";
 
     /// <exception cref="InvalidDataException">The file is no model, or asks for something this build does not have.</exception>
     public static Forecaster Load(string path) => Create(ModelFile.Load(path));
@@ -27,10 +37,34 @@ public static class ForecasterFile
     /// <inheritdoc cref="Load"/>
     public static Forecaster Create(ModelFile file)
     {
-        Require(file, EncoderKey, Asinh);
-        return Require(file, ForecasterKey, Detector, Bare) == Bare
-            ? new BareForecaster(file.Label, file.Model)
-            : new DetectorForecaster(file.Label, file.Model);
+        string encoder = file.Metadata.ContainsKey(MeanKey) ? Require(file, EncoderKey, ZScore, Asinh, Stream) : Require(file, EncoderKey, Asinh, ZScore, Stream);
+        bool bare = Require(file, ForecasterKey, Detector, Bare) == Bare;
+        if (bare && encoder != Asinh)
+            throw new InvalidDataException($"model {file.Name}: a bare forecaster reads its own z alone, and metadata {EncoderKey} is '{encoder}'; write it with {ForecasterKey} '{Detector}'.");
+        return encoder switch
+        {
+            ZScore => new DetectorForecaster(file.Label, file.Model, new ZScoreEncoder(Number(file, MeanKey), Number(file, DeviationKey))),
+            Stream => new DetectorForecaster(file.Label, file.Model, EncoderOf(file)),
+            _ => bare ? new BareForecaster(file.Label, file.Model) : new DetectorForecaster(file.Label, file.Model),
+        };
+    }
+
+    /// <summary>The encoder of a model of the stream recipe.</summary>
+    /// <exception cref="InvalidDataException">Its constants are missing or damaged.</exception>
+    public static StreamEncoder EncoderOf(ModelFile file) =>
+        file.Metadata.TryGetValue(StreamKey, out string? constants)
+            ? new StreamEncoder(StreamEncoding.Parse(file.Name, constants))
+            : throw new InvalidDataException($"model {file.Name}: metadata {EncoderKey} is '{Stream}' and there is no {StreamKey} with its constants; train it again.");
+
+    /// <summary>A number, alone or as the one element of a list.</summary>
+    private static double Number(ModelFile file, string key)
+    {
+        string text = file.Metadata.GetValueOrDefault(key, "");
+        return double.TryParse(text.Trim('[', ']', ' '), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
+            && (key != DeviationKey || number > 0)
+            ? number
+            : throw new InvalidDataException($"model {file.Name}: metadata {key} is '{text}', the {ZScore} encoder takes one number{(key == DeviationKey ? " above 0" : "")}; "
+                + "a model of several columns is not streamed.");
     }
 
     private static string Require(ModelFile file, string key, params string[] known)
