@@ -104,9 +104,12 @@ public sealed class CsvRecording : IDisposable
     /// <returns>Why it cannot be stepped: a gap, text, NaN, or a time that cannot be read.</returns>
     public TickFault TryGetValue(int column, out double value)
     {
-        TickFault fault = PlainPayload.TryParse(_reader.Field(_valueColumns[column]).Trim(" "u8), out value);
+        TickFault fault = PlainPayload.TryParse(ValueText(column), out value);
         return fault == TickFault.None ? TimeFault : fault;
     }
+
+    /// <summary>What stands in one of the value columns, UTF-8, without white space around it.</summary>
+    public ReadOnlySpan<byte> ValueText(int column) => _reader.Field(_valueColumns[column]).Trim(" "u8);
 
     public void Dispose() => _reader.Dispose();
 

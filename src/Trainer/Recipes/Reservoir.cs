@@ -77,29 +77,4 @@ public static class Reservoir
             sum += a[i] * b[i];
         return sum;
     }
-
-    /// <summary>SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).</summary>
-    private sealed class SplitMix(ulong seed)
-    {
-        private ulong _state = seed;
-
-        /// <summary>In [0, 1), 53 bits.</summary>
-        public double Uniform()
-        {
-            ulong z = _state += 0x9E3779B97F4A7C15;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-            z ^= z >> 31;
-            return (z >> 11) * (1.0 / (1UL << 53));
-        }
-
-        /// <summary>Nearly normal, mean 0 and variance 1: twelve uniform numbers less six, which needs no logarithm.</summary>
-        public double Normal()
-        {
-            double sum = -6;
-            for (int i = 0; i < 12; i++)
-                sum += Uniform();
-            return sum;
-        }
-    }
 }
