@@ -8,6 +8,7 @@ RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores 
     ConfigCommand.Create(),
     HealthCommand.Create(),
     ReplayCommand.Create(),
+    TrainCommand.Create(),
     EvaluateCommand.Create(),
     NabCommand.Create(),
     ModelCommand.Create(),

@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using StreamRnn.Cells;
+using StreamRnn.Trainer.Pictures;
+
+namespace StreamRnn.Trainer;
+
+/// <summary>What a run did, for people as a page of pictures and for programs as JSON.</summary>
+public static class RunSummary
+{
+    /// <summary>Rows of a series that a picture has room for.</summary>
+    private const int PicturedRows = 240;
+
+    private static readonly JsonSerializerOptions Options = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>One object; what is unknown is null.</summary>
+    public static JsonObject Json(TrainedModel model) => new()
+    {
+        ["recipe"] = model.Preparation.RecipeName,
+        ["architecture"] = model.Preparation.Shape.ToString(),
+        ["parameters"] = new ParameterLayout(model.Preparation.Shape).Length,
+        ["settings"] = new JsonObject(model.Preparation.Settings.ToText().Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
+        ["data"] = new JsonArray([.. model.Preparation.Series.Zip(model.Preparation.Splits, (series, split) => (JsonNode)new JsonObject
+        {
+            ["name"] = series.Name,
+            ["rows"] = series.Count,
+            ["gaps"] = series.Gaps,
+            ["training"] = Range(split.Training),
+            ["validation"] = Range(split.Validation),
+            ["test"] = Range(split.Test),
+            ["purge"] = split.Purge,
+        })]),
+        ["bestEpoch"] = model.BestEpoch,
+        ["bestValidation"] = Known(model.BestValidation),
+        ["seconds"] = model.Seconds,
+        ["history"] = new JsonArray([.. model.History.Select(epoch => (JsonNode)new JsonObject
+        {
+            ["epoch"] = epoch.Epoch,
+            ["loss"] = Known(epoch.Loss),
+            ["validation"] = Known(epoch.Validation),
+            ["gradientNorm"] = Known(epoch.GradientNorm),
+            ["clipRate"] = epoch.ClipRate,
+            ["learningRate"] = epoch.LearningRate,
+            ["samplesPerSecond"] = epoch.Samples / epoch.Seconds,
+            ["seconds"] = epoch.Seconds,
+        })]),
+        ["test"] = new JsonArray([.. model.Reports.Select(report =>
+        {
+            JsonObject json = report.Report.Json();
+            json["series"] = report.Series.Name;
+            json["horizon"] = report.Horizon;
+            return (JsonNode)json;
+        })]),
+    };
+
+    /// <summary>The report tables as text.</summary>
+    public static IEnumerable<string> Tables(TrainedModel model) =>
+        model.Reports.Select(report => report.Report.Text($"{report.Series.Name}, {report.Horizon} {(report.Horizon == 1 ? "row" : "rows")} ahead"));
+
+    /// <summary>A page that needs nothing beside itself.</summary>
+    public static string Html(TrainedModel model, string name)
+    {
+        PicturePage page = new(name);
+        page.Paragraph(string.Create(CultureInfo.InvariantCulture,
+            $"{model.Preparation.RecipeName}: {model.Preparation.Shape}, {new ParameterLayout(model.Preparation.Shape).Length:n0} parameters; epoch {model.BestEpoch} of {model.History.Count} kept."));
+        double[] epochs = [.. model.History.Select(epoch => (double)epoch.Epoch)];
+        page.Chart(new LineChart("Loss", "epoch", "loss",
+        [
+            new ChartLine("training", epochs, [.. model.History.Select(epoch => epoch.Loss)]),
+            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true),
+        ]) { IsLogarithmic = model.History.All(epoch => epoch.Loss > 0 && !(epoch.Validation <= 0)) });
+        page.Chart(new LineChart("Gradient norm before clipping", "epoch", "norm", [new ChartLine("mean over the updates", epochs, [.. model.History.Select(epoch => epoch.GradientNorm)])])
+            { IsLogarithmic = true });
+        foreach (TestReport report in model.Reports)
+        {
+            page.Heading($"{report.Series.Name}, {report.Horizon} {(report.Horizon == 1 ? "row" : "rows")} ahead");
+            page.Chart(Forecasts(report));
+            page.Table(report.Report.Text("Test rows"));
+        }
+        page.Heading("Settings").Table(string.Join('\n', model.Preparation.Settings.ToText().Select(pair => $"{pair.Key,-20} {pair.Value}")));
+        return page.Html();
+    }
+
+    /// <summary>Model file, summary and page side by side, each whole or not at all; the model last.</summary>
+    public static void Save(TrainedModel model, string path)
+    {
+        WholeFile.Write(Path.ChangeExtension(path, ".json"), JsonSerializer.SerializeToUtf8Bytes(Json(model), Options));
+        WholeFile.Write(Path.ChangeExtension(path, ".html"), System.Text.Encoding.UTF8.GetBytes(Html(model, Path.GetFileNameWithoutExtension(path))));
+        WholeFile.Write(path, model.File);
+    }
+
+    private static LineChart Forecasts(TestReport report)
+    {
+        int to = report.Report.To, from = Math.Max(report.Report.From, to - PicturedRows);
+        double[] rows = [.. Enumerable.Range(from, to - from).Select(row => (double)row)];
+        List<ChartLine> lines =
+        [
+            new("truth", rows, report.Series.Values[from..to]),
+            new("forecast", rows, report.Forecast.Values[from..to]),
+        ];
+        if (report.Forecast is { Lower: double[] lower, Upper: double[] upper })
+            lines.AddRange([new ChartLine("5 %", rows, lower[from..to], Dashed: true), new ChartLine("95 %", rows, upper[from..to], Dashed: true)]);
+        return new LineChart("Forecasts and truth, last test rows", "row", "value", lines);
+    }
+
+    private static JsonArray Range(RowRange rows) => [rows.Start, rows.End];
+
+    private static double? Known(double number) => double.IsFinite(number) ? number : null;
+}

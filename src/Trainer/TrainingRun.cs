@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using StreamRnn.Cells;
+using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Recipes;
+
+namespace StreamRnn.Trainer;
+
+/// <summary>A model that was trained, how, and how well it does.</summary>
+/// <param name="File">The bytes of the model file; the same for the same data, settings and seed.</param>
+/// <param name="BestEpoch">The one that was kept; 0 where no epoch was better than the start.</param>
+/// <param name="Reports">On the test rows of each series, for each horizon; the forecasts beside.</param>
+/// <param name="Seconds">Wall clock.</param>
+public sealed record TrainedModel(byte[] File, Preparation Preparation, IReadOnlyList<EpochRecord> History, int BestEpoch, double BestValidation,
+    IReadOnlyList<TestReport> Reports, double Seconds);
+
+/// <summary>How good the forecasts of one series for one horizon are on its test rows.</summary>
+public sealed record TestReport(Series Series, int Horizon, SeriesForecast Forecast, ForecastReport Report);
+
+/// <summary>One run from prepared data to a model: trains, keeps a checkpoint after every epoch, measures on the test rows once at the end.</summary>
+/// <param name="threads">Never changes a bit.</param>
+/// <param name="baselineLags">Lags of the autoregression that the model is compared with.</param>
+public sealed class TrainingRun(Preparation preparation, int threads, int baselineLags = 48)
+{
+    /// <summary>Where the run keeps its checkpoint; null keeps none.</summary>
+    public string? CheckpointPath { get; init; }
+
+    /// <summary>Goes on from the checkpoint, if there is one.</summary>
+    public bool Resume { get; init; }
+
+    /// <param name="afterEpoch">Told of each epoch.</param>
+    public TrainedModel Run(Action<TrainingLoop> afterEpoch, CancellationToken stop)
+    {
+        long startedAt = Stopwatch.GetTimestamp();
+        using TrainingLoop loop = preparation.CreateLoop(threads);
+        string fingerprint = Fingerprint();
+        if (Resume && CheckpointPath is not null && File.Exists(CheckpointPath))
+            loop.Restore(Checkpoint.Load(CheckpointPath), fingerprint);
+        loop.Run(_ =>
+        {
+            if (CheckpointPath is not null)
+                loop.Save(fingerprint).Save(CheckpointPath);
+            afterEpoch(loop);
+        }, stop);
+
+        byte[] file = ModelFile.Format(preparation.Shape, loop.Best, Metadata(loop));
+        List<TestReport> reports = [];
+        for (int i = 0; i < preparation.Series.Count; i++)
+            reports.AddRange(Measure(preparation.Series[i], preparation.Splits[i], file));
+        return new TrainedModel(file, preparation, [.. loop.History], loop.BestEpoch, loop.BestValidation, reports, Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
+    }
+
+    private IEnumerable<TestReport> Measure(Series series, TimeSplit split, byte[] file)
+    {
+        if (split.Test.Count == 0)
+            yield break;
+        foreach ((int horizon, SeriesForecast forecast) in preparation.Forecast(series, file))
+        {
+            yield return new TestReport(series, horizon, forecast, ForecastReport.Of(series.Times, series.Values, [forecast],
+                new ReportOptions { From = split.Test.Start, To = split.Test.End, Horizon = horizon, Lags = baselineLags }));
+        }
+    }
+
+    /// <summary>The recipe's own words, and where the model comes from. Nothing of the machine or the day, so that a seed gives the same file.</summary>
+    private Dictionary<string, string> Metadata(TrainingLoop loop)
+    {
+        EpochRecord? best = loop.BestEpoch > 0 ? loop.History[loop.BestEpoch - 1] : null;
+        return new(preparation.Metadata)
+        {
+            ["recipe"] = preparation.RecipeName,
+            ["settings"] = JsonSerializer.Serialize(preparation.Settings.ToText()),
+            ["data"] = string.Join("; ", preparation.Series.Zip(preparation.Splits, (series, split) =>
+                $"{series.Name}: training rows {split.Training}, validation {split.Validation}, test {split.Test}, {split.Purge} rows left out before each border")),
+            ["training"] = string.Create(CultureInfo.InvariantCulture,
+                $"epoch {loop.BestEpoch} of {loop.History.Count} kept, loss {best?.Loss:g6}, validation {loop.BestValidation:g6}, seed {preparation.Settings.Seed}"),
+        };
+    }
+
+    /// <summary>Of everything that decides the result.</summary>
+    private string Fingerprint()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (Series series in preparation.Series)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes<long>(series.Times));
+            hash.AppendData(MemoryMarshal.AsBytes<double>(series.Values));
+        }
+        hash.AppendData(Encoding.UTF8.GetBytes(preparation.RecipeName + JsonSerializer.Serialize(preparation.Settings.ToText())));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
