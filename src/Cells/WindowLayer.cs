@@ -3,56 +3,22 @@ using System.Runtime.CompilerServices;
 namespace StreamRnn.Cells;
 
 /// <summary>
-/// One layer in one direction over the steps of a window, for a slice of rows: the cell's own sums and update, each step on a frame of its
-/// own, and the way back over those frames.
+/// One layer in one direction over the steps of a window, for a slice of rows: each step on frames of its own, and the way back over them.
 /// </summary>
-internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
-    where TLane : struct, ILane<TLane>
-    where TGates : struct, IGates<TLane, TPanel>
-    where TPanel : struct, IPanel<TPanel, TLane>
+internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TLane>
 {
-    private readonly LayerSlots _slots;
-    private readonly Recurrent<TLane, TGates, TPanel> _recurrent;
-    private readonly PinnedFloats _recurrentRows, _inputRows;
-    private readonly int _inputs, _paddedInputs, _hidden, _padded;
+    private readonly int _hidden, _padded;
 
-    /// <param name="shape">The network's.</param>
-    /// <param name="slots">This layer's part of the parameters.</param>
-    public WindowLayer(ModelShape shape, LayerSlots slots)
-    {
-        (_slots, _hidden, _padded) = (slots, shape.Hidden, shape.PaddedHidden);
-        (_inputs, _paddedInputs) = (slots.InputWeights.Columns, PinnedFloats.WholeLines(slots.InputWeights.Columns));
-        _recurrent = new Recurrent<TLane, TGates, TPanel>(new float[new ParameterLayout(shape).Length], slots, _padded);
-        _recurrentRows = new PinnedFloats(checked(Gates * _padded * RecurrentStride));
-        _inputRows = new PinnedFloats(checked(Gates * _padded * _paddedInputs));
-    }
+    protected WindowLayer(ModelShape shape) => (_hidden, _padded) = (shape.Hidden, shape.PaddedHidden);
 
-    private static int Gates => TPanel.Lanes;
+    protected int Padded => _padded;
 
-    /// <summary>Chains that only the inputs or only the hidden values have a part in: 1 in the reset-after GRU.</summary>
-    private static int Parted => TGates.Chains - Gates;
+    public abstract LayerTape CreateTape(ModelShape shape, int direction, int maxSteps);
 
-    /// <summary>Wider than a panel, rows are kept from lying a power of two apart.</summary>
-    private int RecurrentStride => _padded > 64 ? _padded + 16 : _padded;
+    public abstract void SetParameters(ReadOnlySpan<float> parameters);
 
-    public LayerTape CreateTape(ModelShape shape, int layer, int direction, int maxSteps) =>
-        new(shape, layer, direction, maxSteps, TGates.Chains, _recurrent.Tiles * Affine<TLane, TGates, TPanel>.FrameFloats);
-
-    /// <summary>Packs for the way forward, and lays the rows of U and W out as the way back reads them: [chains, padded units] by what they multiply.</summary>
-    public void SetParameters(ReadOnlySpan<float> parameters)
-    {
-        _recurrent.Repack(parameters, _slots);
-        ReadOnlySpan<float> recurrentWeights = _slots.RecurrentWeights.In(parameters), inputWeights = _slots.InputWeights.In(parameters);
-        for (int gate = 0; gate < Gates; gate++)
-        {
-            for (int unit = 0; unit < _hidden; unit++)
-            {
-                int row = gate * _hidden + unit;
-                recurrentWeights.Slice(row * _hidden, _hidden).CopyTo(_recurrentRows.Span[((RecurrentChain(gate) * _padded + unit) * RecurrentStride)..]);
-                inputWeights.Slice(row * _inputs, _inputs).CopyTo(_inputRows.Span[((gate * _padded + unit) * _paddedInputs)..]);
-            }
-        }
-    }
+    /// <summary>Puts the gradients of a tape where the parameters lie.</summary>
+    public abstract void Unpack(LayerTape tape, Span<float> gradient);
 
     /// <summary>From the state before step 0 and the inputs, both on the tape, to everything else on it.</summary>
     /// <param name="tape">Of a slice.</param>
@@ -62,18 +28,17 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Forward(LayerTape tape, int steps, ReadOnlySpan<int> lengths, bool masked)
     {
-        int* active = stackalloc int[LayerTape.SliceRows];
+        int* active = stackalloc int[SumsTape.SliceRows];
         for (int step = 0; step < steps; step++)
         {
-            float* operands = tape.Operands(step), before = tape.States(step), after = tape.States(step + 1), frames = tape.Frames(step);
+            float* before = tape.States(step), operands = tape.Sums[0].Operands(step);
             for (int row = 0; row < tape.Rows; row++)
-                CopyHidden(before + row * (nint)tape.StateFloats, operands + row * (nint)tape.OperandFloats, masked ? tape.RecurrentMask + row * (nint)_padded : null);
-            _recurrent.Sums(operands, tape.OperandFloats, tape.Rows, frames, tape.Rows * (nint)Affine<TLane, TGates, TPanel>.FrameFloats);
+                CopyHidden(before + row * (nint)tape.StateFloats, operands + row * (nint)tape.Sums[0].OperandFloats, masked ? tape.RecurrentMask + row * (nint)_padded : null);
 
             int count = Active(lengths, tape.StepAt(step, steps), active);
             if (count < tape.Rows)
-                Buffer.MemoryCopy(before, after, long.MaxValue, (long)tape.Rows * tape.StateFloats * sizeof(float));
-            Update(tape, frames, before, after, active, count);
+                Buffer.MemoryCopy(before, tape.States(step + 1), long.MaxValue, (long)tape.Rows * tape.StateFloats * sizeof(float));
+            Step(tape, step, active, count);
         }
     }
 
@@ -85,64 +50,65 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
     /// <param name="outputGradients">[T, rows] of dL/dh from above, null where there is none.</param>
     /// <param name="outputStride">Floats from one of its rows to the next.</param>
     /// <param name="inputGradients">[T, rows, inputs in whole cache lines] of dL/dx, added to; null where nobody asks.</param>
+    /// <param name="inputStride">Floats from one of its rows to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Backward(LayerTape tape, int steps, ReadOnlySpan<int> lengths, bool masked, float* outputGradients, nint outputStride, float* inputGradients)
+    public void Backward(LayerTape tape, int steps, ReadOnlySpan<int> lengths, bool masked, float* outputGradients, nint outputStride,
+        float* inputGradients, nint inputStride)
     {
-        int* active = stackalloc int[LayerTape.SliceRows];
-        tape.Gradients.Span.Clear();
+        int* active = stackalloc int[SumsTape.SliceRows];
+        foreach (SumsTape sums in tape.Sums)
+            sums.Gradients.Span.Clear();
 
         // Chunks are cut in time, from 0, so that steps a row stands still for, which add zeros, leave the order of all others as it is.
-        int chunks = (steps + LayerTape.ChunkSteps - 1) / LayerTape.ChunkSteps;
+        int chunks = (steps + SumsTape.ChunkSteps - 1) / SumsTape.ChunkSteps;
         for (int i = 0; i < chunks; i++)
         {
-            int start = (tape.StepAt(0, steps) == 0 ? chunks - 1 - i : i) * LayerTape.ChunkSteps;
-            int count = Math.Min(LayerTape.ChunkSteps, steps - start);
+            int start = (tape.StepAt(0, steps) == 0 ? chunks - 1 - i : i) * SumsTape.ChunkSteps;
+            int count = Math.Min(SumsTape.ChunkSteps, steps - start);
             int first = Math.Min(tape.StepAt(start, steps), tape.StepAt(start + count - 1, steps));
             for (int step = first + count - 1; step >= first; step--)
             {
                 int time = tape.StepAt(step, steps), moving = Active(lengths, time, active);
-                float* sums = tape.SumGradients + (nint)(step - first) * tape.Rows * tape.SumFloats;
-                if (moving < tape.Rows)
-                    new Span<float>(sums, tape.Rows * tape.SumFloats).Clear();
+                foreach (SumsTape sums in tape.Sums)
+                {
+                    if (moving < tape.Rows)
+                        new Span<float>(sums.SumGradients(step - first), tape.Rows * sums.SumFloats).Clear();
+                }
+
                 if (outputGradients != null)
                     AddOutputGradients(tape, outputGradients + (nint)time * tape.Rows * outputStride, outputStride, active, moving);
-                Downdate(tape, step, sums, active, moving);
-                PassThroughRecurrentWeights(tape, sums, masked);
-                if (inputGradients != null)
-                {
-                    PassThrough(_inputRows, _paddedInputs, sums + Parted * _padded, tape, inputGradients + (nint)time * tape.Rows * _paddedInputs, _paddedInputs);
-                }
+                StepBack(tape, step, step - first, active, moving, masked, inputGradients == null ? null : inputGradients + (nint)time * tape.Rows * inputStride);
             }
 
-            AddWeightGradients(tape, tape.Operands(first), count * tape.Rows);
+            AddWeightGradients(tape, first, count);
         }
     }
 
-    /// <summary>Puts the gradients of a tape where the parameters lie.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Unpack(LayerTape tape, Span<float> gradient)
+    /// <summary>From the state before a step and its operands to its frames and, for the rows that move, the state after it.</summary>
+    protected abstract void Step(LayerTape tape, int step, int* active, int count);
+
+    /// <summary>From dL/dstate after a step to that before it, with the gradients of sums and inputs.</summary>
+    /// <param name="tape">Of a slice.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="place">Where in its chunk.</param>
+    /// <param name="active">[count] rows that moved.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="masked">Whether U read h through the tape's mask.</param>
+    /// <param name="inputGradients">[rows], added to; null where nobody asks.</param>
+    protected abstract void StepBack(LayerTape tape, int step, int place, int* active, int count, bool masked, float* inputGradients);
+
+    protected abstract void AddWeightGradients(LayerTape tape, int firstStep, int steps);
+
+    /// <summary>dL/dh before the step += the mask times what reached h behind it.</summary>
+    protected void AddMasked(LayerTape tape)
     {
-        Span<float> recurrentWeights = _slots.RecurrentWeights.In(gradient), inputWeights = _slots.InputWeights.In(gradient);
-        Span<float> recurrentBias = _slots.RecurrentBias.In(gradient), inputBias = _slots.InputBias.In(gradient);
-        float* packed = tape.Gradients.Start, inputs = packed + (nint)_padded * tape.SumFloats, bias = inputs + (nint)_inputs * tape.SumFloats;
-        for (int gate = 0; gate < Gates; gate++)
+        for (int row = 0; row < tape.Rows; row++)
         {
-            nint recurrent = RecurrentChain(gate) * _padded, input = (Parted + gate) * _padded;
-            for (int unit = 0; unit < _hidden; unit++)
-            {
-                int row = gate * _hidden + unit;
-                for (int k = 0; k < _hidden; k++)
-                    recurrentWeights[row * _hidden + k] = packed[k * (nint)tape.SumFloats + recurrent + unit];
-                for (int k = 0; k < _inputs; k++)
-                    inputWeights[row * _inputs + k] = inputs[k * (nint)tape.SumFloats + input + unit];
-                recurrentBias[row] = bias[recurrent + unit];
-                inputBias[row] = bias[input + unit];
-            }
+            float* h = tape.StateGradients + row * (nint)tape.StateFloats, mask = tape.RecurrentMask + row * (nint)_padded, from = tape.HiddenGradients + row * (nint)_padded;
+            for (int j = 0; j < _padded; j += TLane.Width)
+                TLane.Store(TLane.MultiplyAdd(TLane.Load(from + j), TLane.Load(mask + j), TLane.Load(h + j)), h + j);
         }
     }
-
-    /// <summary>Which chain of dL/dsums a gate's hidden values have a part in: see <see cref="IGates{TLane, TPanel}.Backward"/>.</summary>
-    private static int RecurrentChain(int gate) => (gate + Parted) % Gates;
 
     /// <summary>The rows that move at a time.</summary>
     private static int Active(ReadOnlySpan<int> lengths, int time, int* active)
@@ -161,44 +127,7 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
     private void CopyHidden(float* h, float* operand, float* mask)
     {
         for (int j = 0; j < _padded; j += TLane.Width)
-        {
-            TLane lane = TLane.Load(in h[j]);
-            TLane.Store(mask == null ? lane : lane * TLane.Load(in mask[j]), ref operand[j]);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void Update(LayerTape tape, float* frames, float* before, float* after, int* active, int count)
-    {
-        nint stride = tape.StateFloats, frameFloats = Affine<TLane, TGates, TPanel>.FrameFloats, c = stride > _padded + 16 ? _padded : 0;
-        for (int tile = 0; tile < _recurrent.Tiles; tile++, before += TLane.Width, after += TLane.Width, frames += tape.Rows * frameFloats)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                nint row = active[i], at = row * stride;
-                TLane.Store(TLane.Load(in before[at + c]), ref after[at + c]);
-                TLane.Store(TLane.Load(in before[at]), ref after[at]);
-                TGates.Update(frames + row * frameFloats, after + at, after + at + _padded);
-            }
-        }
-    }
-
-    /// <summary>The update's way back, for the rows that moved.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void Downdate(LayerTape tape, int step, float* sums, int* active, int count)
-    {
-        nint stride = tape.StateFloats, frameFloats = Affine<TLane, TGates, TPanel>.FrameFloats, sumFloats = tape.SumFloats;
-        float* frames = tape.Frames(step), before = tape.States(step), after = tape.States(step + 1), gradient = tape.StateGradients;
-        for (int tile = 0; tile < _recurrent.Tiles; tile++)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                nint row = active[i], at = row * stride + tile * TLane.Width;
-                TGates.Backward(frames + row * frameFloats, before + at, after + at, gradient + at, _padded, sums + row * sumFloats + tile * TLane.Width, _padded);
-            }
-
-            frames += tape.Rows * frameFloats;
-        }
+            TLane.Store(mask == null ? TLane.Load(h + j) : TLane.Load(h + j) * TLane.Load(mask + j), operand + j);
     }
 
     private void AddOutputGradients(LayerTape tape, float* outputGradients, nint outputStride, int* active, int count)
@@ -208,61 +137,85 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel>
             float* from = outputGradients + active[i] * outputStride, to = tape.StateGradients + active[i] * (nint)tape.StateFloats;
             int j = 0;
             for (; j <= _hidden - TLane.Width; j += TLane.Width)
-                TLane.Store(TLane.Load(in to[j]) + TLane.Load(in from[j]), ref to[j]);
+                TLane.Store(TLane.Load(to + j) + TLane.Load(from + j), to + j);
             for (; j < _hidden; j++)
                 to[j] += from[j];
         }
     }
+}
 
-    /// <summary>dL/dh before the step += dL/dsums U, through the mask where there is one.</summary>
-    private void PassThroughRecurrentWeights(LayerTape tape, float* sums, bool masked)
+/// <summary>A layer of a cell whose sums are one affine map of [h | x].</summary>
+internal sealed unsafe class WindowLayer<TLane, TGates, TPanel> : WindowLayer<TLane>
+    where TLane : struct, ILane<TLane>
+    where TGates : struct, IGates<TLane, TPanel>
+    where TPanel : struct, IPanel<TPanel, TLane>
+{
+    private readonly WindowSums<TLane, TGates, TPanel> _sums;
+    private readonly int _variables;
+
+    public WindowLayer(ParameterLayout layout, LayerSlots slots)
+        : base(layout.Shape) => (_sums, _variables) = (new WindowSums<TLane, TGates, TPanel>(layout, slots), layout.Shape.StateVariables);
+
+    private static nint FrameFloats => Affine<TLane, TGates, TPanel>.FrameFloats;
+
+    public override LayerTape CreateTape(ModelShape shape, int direction, int maxSteps) => new(shape, direction, maxSteps, _sums.CreateTape(maxSteps));
+
+    public override void SetParameters(ReadOnlySpan<float> parameters) => _sums.SetParameters(parameters);
+
+    public override void Unpack(LayerTape tape, Span<float> gradient) => _sums.Unpack(tape.Sums[0], gradient);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    protected override void Step(LayerTape tape, int step, int* active, int count)
     {
-        nint stride = tape.StateFloats;
-        float* into = tape.StateGradients;
+        _sums.Forward(tape.Sums[0], step);
+        float* frames = tape.Sums[0].Frames(step), before = tape.States(step), after = tape.States(step + 1);
+        nint stride = tape.StateFloats, padded = Padded, c = _variables > 1 ? padded : 0;
+        for (int tile = 0; tile < _sums.Tiles; tile++, before += TLane.Width, after += TLane.Width, frames += tape.Rows * FrameFloats)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                nint row = active[i], at = row * stride;
+                TLane.Store(TLane.Load(before + at + c), after + at + c);
+                TLane.Store(TLane.Load(before + at), after + at);
+                TGates.Update(frames + row * FrameFloats, after + at, after + at + padded);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    protected override void StepBack(LayerTape tape, int step, int place, int* active, int count, bool masked, float* inputGradients)
+    {
+        float* sums = tape.Sums[0].SumGradients(place);
+        UpdateBack(tape, step, sums, active, count);
         if (masked)
         {
-            into = tape.MaskedGradients;
-            stride = _padded;
-            new Span<float>(into, tape.Rows * _padded).Clear();
+            new Span<float>(tape.HiddenGradients, tape.Rows * Padded).Clear();
+            _sums.AddHiddenGradients(tape.Sums[0], sums, tape.HiddenGradients, Padded);
+            AddMasked(tape);
+        }
+        else
+        {
+            _sums.AddHiddenGradients(tape.Sums[0], sums, tape.StateGradients, tape.StateFloats);
         }
 
-        PassThrough(_recurrentRows, RecurrentStride, sums, tape, into, stride);
-        if (!masked)
-            return;
-        for (int row = 0; row < tape.Rows; row++)
-        {
-            float* h = tape.StateGradients + row * (nint)tape.StateFloats, mask = tape.RecurrentMask + row * (nint)_padded, from = into + row * (nint)_padded;
-            for (int j = 0; j < _padded; j += TLane.Width)
-                TLane.Store(TLane.MultiplyAdd(TLane.Load(in from[j]), TLane.Load(in mask[j]), TLane.Load(in h[j])), ref h[j]);
-        }
+        if (inputGradients != null)
+            _sums.AddInputGradients(tape.Sums[0], sums, inputGradients);
     }
 
-    /// <summary>What weights multiplied += dL/dsums times their rows, gate after gate where padding lies between.</summary>
-    private void PassThrough(PinnedFloats weights, int weightStride, float* sums, LayerTape tape, float* into, nint stride)
+    protected override void AddWeightGradients(LayerTape tape, int firstStep, int steps) => _sums.AddWeightGradients(tape.Sums[0], firstStep, steps);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private void UpdateBack(LayerTape tape, int step, float* sums, int* active, int count)
     {
-        int runs = _hidden == _padded ? 1 : Gates, length = _hidden == _padded ? Gates * _padded : _hidden, columns = weights == _inputRows ? _paddedInputs : _padded;
-        for (int run = 0; run < runs; run++)
+        nint stride = tape.StateFloats, sumFloats = tape.Sums[0].SumFloats, padded = Padded;
+        float* frames = tape.Sums[0].Frames(step), before = tape.States(step), after = tape.States(step + 1), gradient = tape.StateGradients;
+        for (int tile = 0; tile < _sums.Tiles; tile++, frames += tape.Rows * FrameFloats)
         {
-            Gemm<TLane>.Add(into, stride, tape.Rows, columns, length, sums + run * _padded, tape.SumFloats, 1,
-                weights.Start + (nint)run * _padded * weightStride, weightStride);
+            for (int i = 0; i < count; i++)
+            {
+                nint row = active[i], at = row * stride + tile * TLane.Width;
+                TGates.Backward(frames + row * FrameFloats, before + at, after + at, gradient + at, padded, sums + row * sumFloats + tile * TLane.Width, padded);
+            }
         }
     }
-
-    /// <summary>dL/dweights += [h | x | 1] transposed times dL/dsums, over all rows of some steps.</summary>
-    private void AddWeightGradients(LayerTape tape, float* operands, int rows)
-    {
-        if (Parted == 0 && _hidden == _padded)
-        {
-            AddWeightGradients(tape, operands, rows, 0, _padded + _inputs + 1, 0, Gates);
-            return;
-        }
-
-        AddWeightGradients(tape, operands, rows, 0, _hidden, 0, Gates);
-        AddWeightGradients(tape, operands, rows, _padded, _inputs, Parted, Gates);
-        AddWeightGradients(tape, operands, rows, _padded + _inputs, 1, 0, TGates.Chains);
-    }
-
-    private void AddWeightGradients(LayerTape tape, float* operands, int rows, nint firstOperand, int operandCount, int firstChain, int chains) =>
-        Gemm<TLane>.Add(tape.Gradients.Start + firstOperand * tape.SumFloats + firstChain * _padded, tape.SumFloats, operandCount, chains * _padded, rows,
-            operands + firstOperand, 1, tape.OperandFloats, tape.SumGradients + firstChain * _padded, tape.SumFloats);
 }

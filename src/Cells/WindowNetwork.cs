@@ -28,9 +28,9 @@ public abstract class WindowNetwork : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
         return laneFloats switch
         {
-            16 => Create<Lane512>(shape, maxRows, maxSteps, threads),
-            8 => Create<Lane256>(shape, maxRows, maxSteps, threads),
-            4 => Create<Lane128>(shape, maxRows, maxSteps, threads),
+            16 => new WindowStack<Lane512>(shape, maxRows, maxSteps, threads),
+            8 => new WindowStack<Lane256>(shape, maxRows, maxSteps, threads),
+            4 => new WindowStack<Lane128>(shape, maxRows, maxSteps, threads),
             _ => throw new ArgumentOutOfRangeException(nameof(laneFloats), laneFloats, "A lane has 16, 8 or 4 floats."),
         };
     }
@@ -62,13 +62,4 @@ public abstract class WindowNetwork : IDisposable
     }
 
     protected abstract void Dispose(bool disposing);
-
-    private static WindowNetwork Create<TLane>(ModelShape shape, int maxRows, int maxSteps, int threads) where TLane : struct, ILane<TLane> =>
-        shape.Cell switch
-        {
-            CellKind.Lstm => new WindowStack<TLane, Lstm<TLane>, Panel4<TLane>>(shape, maxRows, maxSteps, threads),
-            CellKind.Gru => new WindowStack<TLane, Gru<TLane>, Panel3<TLane>>(shape, maxRows, maxSteps, threads),
-            CellKind.Rnn => new WindowStack<TLane, Rnn<TLane>, Panel1<TLane>>(shape, maxRows, maxSteps, threads),
-            _ => throw new NotSupportedException($"{shape} has no windows yet."),
-        };
 }

@@ -31,7 +31,7 @@ internal sealed unsafe class WindowSlice
     }
 
     /// <summary>Rows of the batch that are here.</summary>
-    public int Rows => Math.Min(LayerTape.SliceRows, _batch.Rows - _firstRow);
+    public int Rows => Math.Min(SumsTape.SliceRows, _batch.Rows - _firstRow);
 
     /// <summary>Steps of each row.</summary>
     public ReadOnlySpan<int> Lengths => _batch.Lengths.Slice(_firstRow, Rows);
@@ -91,13 +91,15 @@ internal sealed unsafe class WindowSlice
     public void Feed(int layer, int direction, float* embedding)
     {
         LayerTape tape = Tape(layer, direction);
+        SumsTape first = tape.Sums[0];
         int inputs = _shape.InputsOf(layer), rows = Rows, batchRows = _batch.Rows;
         ReadOnlySpan<int> lengths = Lengths, tokens = _batch.Tokens;
         ReadOnlySpan<float> events = _batch.Inputs;
         for (int time = 0; time < _batch.Steps; time++)
         {
-            float* x = tape.Operands(tape.StepAt(time, _batch.Steps)) + _shape.PaddedHidden;
-            for (int row = 0; row < rows; row++, x += tape.OperandFloats)
+            int step = tape.StepAt(time, _batch.Steps);
+            float* x = first.Operands(step) + first.Padded;
+            for (int row = 0; row < rows; row++, x += first.OperandFloats)
             {
                 int cell = time * batchRows + _firstRow + row;
                 if (time >= lengths[row])
@@ -109,6 +111,8 @@ internal sealed unsafe class WindowSlice
                 else
                     for (int i = 0; i < inputs; i++)
                         x[i] = events[cell * inputs + i];
+                foreach (SumsTape other in tape.Sums.AsSpan(1))
+                    new ReadOnlySpan<float>(x, inputs).CopyTo(new Span<float>(other.Operands(step) + (nint)row * other.OperandFloats + other.Padded, inputs));
             }
         }
     }
@@ -267,14 +271,14 @@ internal sealed unsafe class WindowSlice
 
     private void CreateHead()
     {
-        _maxCells = EveryStep ? _maxSteps * LayerTape.SliceRows : LayerTape.SliceRows;
+        _maxCells = EveryStep ? _maxSteps * SumsTape.SliceRows : SumsTape.SliceRows;
         _head = _createHead(OutputFloats, _maxCells);
-        Gradients = [.. _tapes.Select(tape => tape.Gradients), .. _head.Gradients];
+        Gradients = [.. _tapes.SelectMany(tape => tape.Sums).Select(sums => sums.Gradients), .. _head.Gradients];
     }
 
     private bool WantsInputGradients => _batch.WantsInputGradients || _shape.Vocabulary > 0;
 
-    private int InputGradientFloats(int layer) => checked(_maxSteps * LayerTape.SliceRows * PinnedFloats.WholeLines(_shape.InputsOf(layer)));
+    private int InputGradientFloats(int layer) => checked(_maxSteps * SumsTape.SliceRows * PinnedFloats.WholeLines(_shape.InputsOf(layer)));
 
     /// <summary>The row has a step at the cell's time.</summary>
     private bool Speaks(int cell) => !EveryStep || cell / Rows < Lengths[cell % Rows];

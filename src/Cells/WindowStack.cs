@@ -2,13 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace StreamRnn.Cells;
 
-/// <summary>The one kind of <see cref="WindowNetwork"/>, specialised by the JIT for a lane and a cell.</summary>
-internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
-    where TLane : struct, ILane<TLane>
-    where TGates : struct, IGates<TLane, TPanel>
-    where TPanel : struct, IPanel<TPanel, TLane>
+/// <summary>The one kind of <see cref="WindowNetwork"/>, specialised by the JIT for a lane.</summary>
+internal sealed unsafe class WindowStack<TLane> : WindowNetwork where TLane : struct, ILane<TLane>
 {
-    private readonly WindowLayer<TLane, TGates, TPanel>[] _layers;   // [layers * directions]
+    private readonly WindowLayer<TLane>[] _layers;   // [layers * directions]
     private readonly WindowHead<TLane> _head;
     private readonly PinnedFloats _embedding;
     private readonly WindowSlice?[] _slices;
@@ -21,12 +18,12 @@ internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
         : base(shape)
     {
         (_maxRows, _maxSteps) = (maxRows, maxSteps);
-        _layers = new WindowLayer<TLane, TGates, TPanel>[shape.Layers * shape.Directions];
+        _layers = new WindowLayer<TLane>[shape.Layers * shape.Directions];
         for (int i = 0; i < _layers.Length; i++)
-            _layers[i] = new WindowLayer<TLane, TGates, TPanel>(shape, Layout.Layer(i / shape.Directions, i % shape.Directions));
+            _layers[i] = CreateLayer(Layout.Layer(i / shape.Directions, i % shape.Directions));
         _head = new WindowHead<TLane>(Layout);
         _embedding = new PinnedFloats(Layout.Embedding.Length);
-        _slices = new WindowSlice?[(maxRows + LayerTape.SliceRows - 1) / LayerTape.SliceRows];
+        _slices = new WindowSlice?[(maxRows + SumsTape.SliceRows - 1) / SumsTape.SliceRows];
         _crew = new Crew(Math.Min(threads, _slices.Length), RunSlice);
     }
 
@@ -34,7 +31,7 @@ internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
     {
         if (block.Length != Layout.Length)
             throw new ArgumentException($"{Shape} has {Layout.Length} parameters, the block has {block.Length}.", nameof(block));
-        foreach (WindowLayer<TLane, TGates, TPanel> layer in _layers)
+        foreach (WindowLayer<TLane> layer in _layers)
             layer.SetParameters(block);
         _head.SetParameters(block);
         Layout.Embedding.In(block).CopyTo(_embedding.Span);
@@ -67,7 +64,7 @@ internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
         {
             for (int time = 0; time < batch.Steps; time++)
                 for (int row = 0; row < batch.Rows; row++)
-                    _slices[row / LayerTape.SliceRows]!.CopyOutput(layer, time, row % LayerTape.SliceRows, to + ((nint)time * batch.Rows + row) * width);
+                    _slices[row / SumsTape.SliceRows]!.CopyOutput(layer, time, row % SumsTape.SliceRows, to + ((nint)time * batch.Rows + row) * width);
         }
     }
 
@@ -99,14 +96,22 @@ internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
 
     private void Run(bool backwards)
     {
-        int slices = (_batch!.Rows + LayerTape.SliceRows - 1) / LayerTape.SliceRows;
+        int slices = (_batch!.Rows + SumsTape.SliceRows - 1) / SumsTape.SliceRows;
         for (int slice = 0; slice < slices; slice++)
-            _slices[slice] ??= new WindowSlice(Shape, slice * LayerTape.SliceRows, _batch, _maxSteps, CreateTape, _head.CreateTape);
+            _slices[slice] ??= new WindowSlice(Shape, slice * SumsTape.SliceRows, _batch, _maxSteps, CreateTape, _head.CreateTape);
         _backwards = backwards;
         _crew.Run(slices);
     }
 
-    private LayerTape CreateTape(int layer, int direction) => _layers[layer * Shape.Directions + direction].CreateTape(Shape, layer, direction, _maxSteps);
+    private WindowLayer<TLane> CreateLayer(LayerSlots slots) => Shape.Cell switch
+    {
+        CellKind.Lstm => new WindowLayer<TLane, Lstm<TLane>, Panel4<TLane>>(Layout, slots),
+        CellKind.Gru => new WindowLayer<TLane, Gru<TLane>, Panel3<TLane>>(Layout, slots),
+        CellKind.Rnn => new WindowLayer<TLane, Rnn<TLane>, Panel1<TLane>>(Layout, slots),
+        _ => throw new NotSupportedException($"{Shape} has no windows yet."),
+    };
+
+    private LayerTape CreateTape(int layer, int direction) => _layers[layer * Shape.Directions + direction].CreateTape(Shape, direction, _maxSteps);
 
     private void RunSlice(int number)
     {
@@ -145,7 +150,8 @@ internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
             for (int direction = 0; direction < Shape.Directions; direction++)
             {
                 _layers[layer * Shape.Directions + direction].Backward(slice.Tape(layer, direction), batch.Steps, slice.Lengths, batch.Dropout.Recurrent > 0,
-                    slice.OutputGradients(layer, direction), slice.OutputStride, slice.InputGradients(layer));
+                    slice.OutputGradients(layer, direction), slice.OutputStride,
+                    slice.InputGradients(layer), PinnedFloats.WholeLines(Shape.InputsOf(layer)));
             }
 
             slice.LeaveLayer(layer);
@@ -158,7 +164,7 @@ internal sealed unsafe class WindowStack<TLane, TGates, TPanel> : WindowNetwork
     private void Gather(WindowBatch batch, Span<float> gradient)
     {
         WindowSlice sum = _slices[0]!;
-        int slices = (batch.Rows + LayerTape.SliceRows - 1) / LayerTape.SliceRows;
+        int slices = (batch.Rows + SumsTape.SliceRows - 1) / SumsTape.SliceRows;
         Layout.Embedding.In(gradient).Clear();
         for (int i = 0; i < slices; i++)
         {
