@@ -5,6 +5,9 @@ public readonly record struct Slot(int Offset, int Rows, int Columns)
 {
     public int Length => Rows * Columns;
 
+    /// <summary>Some of the rows.</summary>
+    public Slot Part(int first, int count) => new(Offset + first * Columns, count, Columns);
+
     public Span<float> In(Span<float> block) => block.Slice(Offset, Length);
 
     public ReadOnlySpan<float> In(ReadOnlySpan<float> block) => block.Slice(Offset, Length);
@@ -21,7 +24,12 @@ public sealed record Parameter(string Name, Slot Slot, IReadOnlyList<int> Dimens
 /// <param name="RecurrentWeights">U, [gates * hidden, hidden].</param>
 /// <param name="InputBias">[gates * hidden].</param>
 /// <param name="RecurrentBias">[gates * hidden].</param>
-public readonly record struct LayerSlots(Slot InputWeights, Slot RecurrentWeights, Slot InputBias, Slot RecurrentBias);
+public readonly record struct LayerSlots(Slot InputWeights, Slot RecurrentWeights, Slot InputBias, Slot RecurrentBias)
+{
+    /// <summary>Some of the gates: as many rows from the first.</summary>
+    public LayerSlots Part(int first, int count) =>
+        new(InputWeights.Part(first, count), RecurrentWeights.Part(first, count), InputBias.Part(first, count), RecurrentBias.Part(first, count));
+}
 
 /// <summary>The parameters of a dense layer or the head.</summary>
 /// <param name="Weights">V, [units, in].</param>

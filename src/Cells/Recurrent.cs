@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace StreamRnn.Cells;
 
-/// <summary>One recurrent layer, packed for a lane: steps rows of [h | x] and writes their next state in place.</summary>
-internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
+/// <summary>A layer of one cell whose sums need nothing but x and h: steps rows of [h | x] and writes their next state in place.</summary>
+internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : RecurrentLayer
     where TLane : struct, ILane<TLane>
     where TGates : struct, IGates<TLane, TPanel>
     where TPanel : struct, IPanel<TPanel, TLane>
@@ -19,25 +19,20 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
     private readonly int _paddedHidden;
     private readonly int _rowFloats;
 
-    /// <param name="parameters">The whole block.</param>
-    /// <param name="slots">This layer's part of it.</param>
-    /// <param name="paddedHidden">Units with the padding, a multiple of 16.</param>
+    /// <inheritdoc cref="RecurrentLayer.Create"/>
     public Recurrent(ReadOnlySpan<float> parameters, LayerSlots slots, int paddedHidden)
     {
         (_inputs, _hidden) = (slots.InputWeights.Columns, slots.RecurrentWeights.Columns);
         _tiles = (_hidden + TLane.Width - 1) / TLane.Width;
         _tileFloats = Affine<TLane, TGates, TPanel>.TileFloats(_inputs, _hidden);
-        (_paddedHidden, _rowFloats) = (paddedHidden, paddedHidden + (_inputs + 15) / 16 * 16);
+        (_paddedHidden, _rowFloats) = (paddedHidden, paddedHidden + PinnedFloats.WholeLines(_inputs));
         _packed = new PinnedFloats(checked(_tiles * _tileFloats));
         for (int unit = 0; unit < _hidden; unit++)
             Pack(parameters, slots, unit);
     }
 
-    /// <summary>Floats of one row of [h | x], in whole cache lines.</summary>
-    public int RowFloats => _rowFloats;
-
-    /// <summary>Frames that a step needs at most, and the next h of one row.</summary>
-    public int FramesFloats => MaxFrames * Affine<TLane, TGates, TPanel>.FrameFloats + _paddedHidden;
+    /// <summary>Frames of the largest block and the next h of one row.</summary>
+    private int FramesFloats => MaxFrames * Affine<TLane, TGates, TPanel>.FrameFloats + _paddedHidden;
 
     /// <summary>Rows that share one read of the weights: as many as their sums fit the registers, of which AVX2 has 16.</summary>
     private static int MaxBlock
@@ -56,26 +51,21 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel>
         get => TPanel.Lanes > 1 && TLane.Width > 4 ? 2 : 4;
     }
 
-    /// <param name="inputs">[count] addresses of x.</param>
-    /// <param name="states">[count] addresses of this layer's h, then c where the cell has one; the next state on return.</param>
-    /// <param name="rows">[count] rows of [h | x], working memory.</param>
-    /// <param name="frames">[FramesFloats], working memory.</param>
-    /// <param name="backwards">
-    /// Walks the tiles from the last to the first. A caller that alternates finds the most recent part of a model that is somewhat larger
-    /// than a cache level still there.
-    /// </param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public void Step(nint* inputs, nint* states, int count, float* rows, float* frames, bool backwards)
+    public override int WorkFloats(int rows) => checked(FramesFloats + rows * _rowFloats);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void Step(nint* inputs, nint* states, int count, float* work, bool backwards)
     {
         if (count == 1)
         {
-            StepOne((float*)inputs[0], (float*)states[0], frames, backwards);
+            StepOne((float*)inputs[0], (float*)states[0], work, backwards);
             return;
         }
 
+        float* rows = work + FramesFloats;
         for (int row = 0; row < count; row++)
             Gather((float*)inputs[row], (float*)states[row], rows + row * (nint)_rowFloats);
-        StepMany(states, count, rows, frames, backwards);
+        StepMany(states, count, rows, work, backwards);
     }
 
     /// <summary>Tile outermost, so that its weights stay in the first cache level while the rows pass by.</summary>

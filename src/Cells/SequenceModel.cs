@@ -13,7 +13,11 @@ public abstract class SequenceModel
     public int StateFloats => Shape.Layers * Shape.StateVariables * Shape.PaddedHidden;
 
     /// <summary>Where the top layer's h starts within the row; <see cref="ModelShape.Hidden"/> floats in their natural order.</summary>
-    public int TopHiddenOffset => (Shape.Layers - 1) * Shape.StateVariables * Shape.PaddedHidden;
+    public int TopHiddenOffset => HiddenOffset(Shape.Layers - 1);
+
+    /// <summary>Where a layer's h, which is its output, starts within the row. After a step every layer's is there.</summary>
+    /// <param name="layer">From the lowest.</param>
+    public int HiddenOffset(int layer) => layer * Shape.StateVariables * Shape.PaddedHidden;
 
     /// <summary>Packs the parameters for this machine.</summary>
     /// <param name="shape">What they are the parameters of.</param>
@@ -30,9 +34,9 @@ public abstract class SequenceModel
             throw new ArgumentException($"{shape} has {expected} parameters, the block has {parameters.Length}.", nameof(parameters));
         return laneFloats switch
         {
-            16 => Create<Lane512>(shape, parameters),
-            8 => Create<Lane256>(shape, parameters),
-            4 => Create<Lane128>(shape, parameters),
+            16 => new StackedModel<Lane512>(shape, parameters),
+            8 => new StackedModel<Lane256>(shape, parameters),
+            4 => new StackedModel<Lane128>(shape, parameters),
             _ => throw new ArgumentOutOfRangeException(nameof(laneFloats), laneFloats, "A lane has 16, 8 or 4 floats."),
         };
     }
@@ -41,7 +45,6 @@ public abstract class SequenceModel
     internal static string? WhyNoSteps(ModelShape shape) => shape switch
     {
         { Bidirectional: true } => $"{shape} is bidirectional: it needs the future and cannot step with events; train it with bidirectional=False",
-        { Cell: CellKind.GruResetBefore } or { Vocabulary: > 0 } or { Dense.Count: > 0 } => $"{shape} cannot step with events yet; it takes windows",
         _ => null,
     };
 
@@ -49,7 +52,7 @@ public abstract class SequenceModel
     public abstract StepScratch CreateScratch(int maxRows);
 
     /// <summary>Steps the picked rows once, in place.</summary>
-    /// <param name="x">[B, Inputs], row-major.</param>
+    /// <param name="x">[B, <see cref="ModelShape.EventFloats"/>], row-major: the values of each event, or its token.</param>
     /// <param name="slab">The state rows of many streams.</param>
     /// <param name="rows">[B] row numbers in the slab, all different.</param>
     /// <param name="y">[B, Outputs]; overwritten. Empty where the shape has no head.</param>
@@ -57,25 +60,22 @@ public abstract class SequenceModel
     /// <remarks>A row's numbers do not depend on B, on its place in the batch, or on the vector width. Allocates nothing.</remarks>
     public abstract void Step(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch);
 
+    /// <summary>The same for a network whose events are tokens.</summary>
+    /// <param name="tokens">[B], each below <see cref="ModelShape.Vocabulary"/>.</param>
+    /// <inheritdoc cref="Step(ReadOnlySpan{float}, StateSlab, ReadOnlySpan{int}, Span{float}, StepScratch)"/>
+    public abstract void Step(ReadOnlySpan<int> tokens, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch);
+
     /// <summary>What of a step's arguments does not fit, in words.</summary>
-    private protected ArgumentException Misfit(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
+    private protected ArgumentException Misfit(int events, string name, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
     {
         if (rows.Length > maxRows)
             return new ArgumentException($"{rows.Length} rows, and a scratch for {maxRows}.", nameof(rows));
-        if (x.Length != rows.Length * Shape.Inputs)
-            return new ArgumentException($"{rows.Length} rows of {Shape.Inputs} inputs are not {x.Length} floats.", nameof(x));
+        if (events != rows.Length * Shape.EventFloats)
+            return new ArgumentException($"{rows.Length} rows of {Shape.EventFloats} inputs are not {events}.", name);
         if (y.Length != rows.Length * Shape.Outputs)
             return new ArgumentException($"{rows.Length} rows of {Shape.Outputs} outputs are not {y.Length} floats.", nameof(y));
         return new ArgumentException($"A state of {StateFloats} floats does not fit rows of {slab.RowFloats}.", nameof(slab));
     }
-
-    private static SequenceModel Create<TLane>(ModelShape shape, ReadOnlySpan<float> parameters) where TLane : struct, ILane<TLane> =>
-        shape.Cell switch
-        {
-            CellKind.Lstm => new StackedModel<TLane, Lstm<TLane>, Panel4<TLane>>(shape, parameters),
-            CellKind.Gru => new StackedModel<TLane, Gru<TLane>, Panel3<TLane>>(shape, parameters),
-            _ => new StackedModel<TLane, Rnn<TLane>, Panel1<TLane>>(shape, parameters),
-        };
 }
 
 /// <summary>Working memory of <see cref="SequenceModel.Step"/>.</summary>

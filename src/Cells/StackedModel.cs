@@ -4,49 +4,99 @@ using System.Runtime.Intrinsics.X86;
 namespace StreamRnn.Cells;
 
 /// <summary>
-/// The one kind of <see cref="SequenceModel"/>, specialised by the JIT for a lane and a cell. A state row holds, layer after layer, h and
-/// then c where the cell has one, each padded to whole cache lines.
+/// The one kind of <see cref="SequenceModel"/>, specialised by the JIT for a lane. A state row holds, layer after layer, h and then c where
+/// the cell has one, each padded to whole cache lines.
 /// </summary>
-internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
-    where TLane : struct, ILane<TLane>
-    where TGates : struct, IGates<TLane, TPanel>
-    where TPanel : struct, IPanel<TPanel, TLane>
+internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : struct, ILane<TLane>
 {
-    private readonly Recurrent<TLane, TGates, TPanel>[] _layers;
-    private readonly LinearHead? _head;
-    private readonly int _layerFloats;
-    private readonly int _inputs, _outputs, _stateFloats;
+    private readonly RecurrentLayer[] _layers;
+
+    /// <summary>The dense layers and, last, the head.</summary>
+    private readonly Dense<TLane>[] _dense;
+
+    /// <summary>[vocabulary, inputs].</summary>
+    private readonly PinnedFloats? _embedding;
+    private readonly int _layerFloats, _inputs, _eventFloats, _outputs, _stateFloats;
 
     public StackedModel(ModelShape shape, ReadOnlySpan<float> parameters)
         : base(shape)
     {
         var layout = new ParameterLayout(shape);
         _layerFloats = shape.StateVariables * shape.PaddedHidden;
-        (_inputs, _outputs, _stateFloats) = (shape.Inputs, shape.Outputs, StateFloats);
-        _layers = new Recurrent<TLane, TGates, TPanel>[shape.Layers];
+        (_inputs, _eventFloats, _outputs, _stateFloats) = (shape.Inputs, shape.EventFloats, shape.Outputs, StateFloats);
+        _layers = new RecurrentLayer[shape.Layers];
         for (int layer = 0; layer < shape.Layers; layer++)
-            _layers[layer] = new Recurrent<TLane, TGates, TPanel>(parameters, layout.Layer(layer), shape.PaddedHidden);
+            _layers[layer] = RecurrentLayer.Create<TLane>(shape.Cell, parameters, layout.Layer(layer), shape.PaddedHidden);
+
+        _dense = new Dense<TLane>[shape.Outputs > 0 ? shape.Dense.Count + 1 : 0];
+        for (int i = 0; i < shape.Dense.Count; i++)
+            _dense[i] = new Dense<TLane>(parameters, layout.Dense(i), shape.Dense[i].Activation);
         if (shape.Outputs > 0)
-            _head = new LinearHead(parameters, layout.HeadWeights, layout.HeadBias);
+            _dense[^1] = new Dense<TLane>(parameters, new DenseSlots(layout.HeadWeights, layout.HeadBias), DenseActivation.None);
+        if (shape.Vocabulary > 0)
+        {
+            _embedding = new PinnedFloats(layout.Embedding.Length);
+            layout.Embedding.In(parameters).CopyTo(_embedding.Span);
+        }
     }
 
     public override StepScratch CreateScratch(int maxRows)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxRows);
-        return new Scratch(this, maxRows, _layers.Max(layer => layer.RowFloats), _layers[0].FramesFloats);
+        return new Scratch(this, maxRows, _layers.Max(layer => layer.WorkFloats(maxRows)), Math.Max(0, _dense.Length - 1),
+            _dense.Length > 1 ? PinnedFloats.WholeLines(_dense.Max(dense => dense.Units)) : 0);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Step(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch)
     {
+        Scratch work = Check(x.Length, nameof(x), slab, rows, y, scratch);
+        fixed (float* first = x)
+        {
+            for (int b = 0; b < rows.Length; b++)
+                work.Inputs[b] = _embedding is null ? (nint)(first + (nint)b * _inputs) : Embedding((int)first[b], first[b], nameof(x));
+            Step(slab, rows, y, work);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void Step(ReadOnlySpan<int> tokens, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch)
+    {
+        if (_embedding is null)
+            throw new ArgumentException($"{Shape} takes values, no tokens.", nameof(tokens));
+        Scratch work = Check(tokens.Length, nameof(tokens), slab, rows, y, scratch);
+        for (int b = 0; b < rows.Length; b++)
+            work.Inputs[b] = Embedding(tokens[b], tokens[b], nameof(tokens));
+        Step(slab, rows, y, work);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Scratch Check(int events, string name, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch)
+    {
         if (scratch is not Scratch work || work.Model != this)
             throw new ArgumentException("The scratch was created by another model.", nameof(scratch));
+        if (rows.Length > work.MaxRows || events != rows.Length * _eventFloats || y.Length != rows.Length * _outputs || slab.RowFloats < _stateFloats)
+            throw Misfit(events, name, slab, rows, y, work.MaxRows);
+        return work;
+    }
+
+    /// <param name="token">As an integer.</param>
+    /// <param name="given">As it came.</param>
+    /// <param name="name">Of the argument.</param>
+    private nint Embedding(int token, float given, string name)
+    {
+        if ((uint)token >= (uint)Shape.Vocabulary || token != given)
+            throw new ArgumentOutOfRangeException(name, given, $"A token is a whole number below {Shape.Vocabulary}.");
+        return (nint)(_embedding!.Start + token * (nint)_inputs);
+    }
+
+    /// <summary>Steps the rows whose inputs lie where the scratch says.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Step(StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, Scratch work)
+    {
         int count = rows.Length;
-        if (count > work.MaxRows || x.Length != count * _inputs || y.Length != count * _outputs || slab.RowFloats < _stateFloats)
-            throw Misfit(x, slab, rows, y, work.MaxRows);
         if (count == 0)
             return;
-
         nint* inputs = work.Inputs, states = work.States;
         for (int b = 0; b < count; b++)
             states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
@@ -54,18 +104,25 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
             Prefetch(states, count);
 
         bool backwards = work.Backwards = !work.Backwards;
-        fixed (float* first = x, y0 = y)
+        for (int layer = 0; layer < _layers.Length; layer++)
         {
-            for (int b = 0; b < count; b++)
-                inputs[b] = (nint)(first + (nint)b * _inputs);
-            for (int layer = 0; layer < _layers.Length; layer++)
-            {
-                if (layer > 0)
-                    Climb(inputs, states, count);
-                _layers[layer].Step(inputs, states, count, work.Rows, work.Frames, backwards);
-            }
+            if (layer > 0)
+                Climb(inputs, states, count);
+            _layers[layer].Step(inputs, states, count, work.Layer, backwards);
+        }
 
-            _head?.Step(states, count, y0);
+        fixed (float* outputs = y)
+        {
+            for (int i = 0; i < _dense.Length; i++)
+            {
+                bool isHead = i == _dense.Length - 1;
+                nint* from = i == 0 ? states : inputs;
+                float* to = isHead ? outputs : work.Dense(i);
+                nint stride = isHead ? _outputs : work.DenseFloats;
+                _dense[i].Step(from, count, to, stride);
+                for (int b = 0; b < count && !isHead; b++)
+                    inputs[b] = (nint)(to + b * stride);
+            }
         }
 
         // The kernels hold addresses only; their owners live at least as long.
@@ -95,19 +152,20 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
                 Sse.Prefetch0((byte*)states[b] + line);
     }
 
-    private sealed class Scratch(SequenceModel model, int maxRows, int rowFloats, int framesFloats) : StepScratch
+    private sealed class Scratch(SequenceModel model, int maxRows, int layerFloats, int denseCount, int denseFloats) : StepScratch
     {
         private readonly PinnedFloats _addresses = new(checked(2 * maxRows * sizeof(nint) / sizeof(float)));
-        private readonly PinnedFloats _rows = new(checked(maxRows * rowFloats)), _frames = new(framesFloats);
+        private readonly PinnedFloats _layer = new(layerFloats), _dense = new(checked(denseCount * maxRows * denseFloats));
 
         public SequenceModel Model { get; } = model;
 
         public int MaxRows { get; } = maxRows;
 
-        /// <summary>[maxRows] of [h | x] of the layer that is stepped.</summary>
-        public float* Rows => _rows.Start;
+        /// <summary>Working memory of one layer at a time.</summary>
+        public float* Layer => _layer.Start;
 
-        public float* Frames => _frames.Start;
+        /// <summary>Floats of one row of a dense layer's outputs; zero where there is none.</summary>
+        public int DenseFloats { get; } = denseFloats;
 
         /// <summary>[maxRows] addresses of what the layer reads.</summary>
         public nint* Inputs => (nint*)_addresses.Start;
@@ -117,5 +175,8 @@ internal sealed unsafe class StackedModel<TLane, TGates, TPanel> : SequenceModel
 
         /// <summary>Toggled by every step.</summary>
         public bool Backwards { get; set; }
+
+        /// <summary>[maxRows] rows of what dense layer i gives, a place of its own: what lies beyond its units stays finite.</summary>
+        public float* Dense(int i) => _dense.Start + i * (nint)MaxRows * DenseFloats;
     }
 }

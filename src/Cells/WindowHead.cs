@@ -45,7 +45,7 @@ internal sealed unsafe class WindowHead<TLane> where TLane : struct, ILane<TLane
             {
                 float* x = tape.Values(i) + cell * (nint)inputs, y = tape.Values(i + 1) + cell * (nint)tape.Stride(i + 1), weights = _weights[i].Start;
                 for (int unit = 0; unit < units; unit++, weights += inputs)
-                    y[unit] = LinearHead.Dot(weights, x, inputs) + _biases[i][unit];
+                    y[unit] = DotProduct.Of(weights, x, inputs) + _biases[i][unit];
                 if (_layers[i].Activation != DenseActivation.None)
                     Activate(_layers[i].Activation, y, units);
             }

@@ -63,7 +63,7 @@ public class SameBitsTests
     [Theory, MemberData(nameof(All))]
     public void Zero_units_change_nothing_and_stay_zero(CellCase cell)
     {
-        var padded = new ModelShape(cell.Cell, cell.Inputs, cell.Hidden + 21, cell.Layers, cell.Outputs);
+        ModelShape padded = cell.ShapeOf(cell.Hidden + 21);
         SequenceModel plain = cell.Model(), wide = SequenceModel.Create(padded, Embed(cell, padded));
         int[] a = cell.Run(plain, [5], steps: 30)[0], b = cell.Run(wide, [5], steps: 30)[0];
 
@@ -85,7 +85,7 @@ public class SameBitsTests
         float[] source = cell.Parameters(), target = new float[to.Length];
         foreach ((Parameter small, Parameter large) in from.Parameters.Zip(to.Parameters))
         {
-            int blocks = small.Name.StartsWith("head", StringComparison.Ordinal) ? 1 : cell.Shape.Gates;
+            int blocks = small.Name.StartsWith("rnn.", StringComparison.Ordinal) ? cell.Shape.Gates : 1;
             (int smallRows, int largeRows) = (small.Slot.Rows / blocks, large.Slot.Rows / blocks);
             for (int row = 0; row < small.Slot.Rows; row++)
                 for (int column = 0; column < small.Slot.Columns; column++)

@@ -10,32 +10,24 @@ public class StepTests
     [Theory, MemberData(nameof(All))]
     public void A_thousand_steps_stay_with_the_textbook_formulas(CellCase cell)
     {
-        SequenceModel model = cell.Model();
-        var reference = new ReferenceCell(cell.Shape, cell.Parameters());
+        const int Steps = 1000;
+        (SequenceModel model, ModelShape shape) = (cell.Model(), cell.Shape);
+        (double[] outputs, double[] final) = Reference(cell, Steps);
         var slab = new StateSlab(model.StateFloats);
-        int row = slab.Add();
+        int row = slab.Add(), width = outputs.Length / Steps;
         StepScratch scratch = model.CreateScratch(1);
         float[] y = new float[cell.Outputs];
         double worst = 0;
-        for (int t = 0; t < 1000; t++)
+        for (int t = 0; t < Steps; t++)
         {
-            float[] x = cell.Input(0, t);
-            double[] expected = reference.Step(x);
-            model.Step(x, slab, [row], y, scratch);
-            for (int i = 0; i < cell.Outputs; i++)
-                worst = Math.Max(worst, Math.Abs(y[i] - expected[i]));
-            for (int layer = 0; layer < cell.Layers; layer++)
-            {
-                ReadOnlySpan<float> state = slab[row][(layer * model.Shape.StateVariables * model.Shape.PaddedHidden)..];
-                for (int j = 0; j < cell.Hidden; j++)
-                {
-                    worst = Math.Max(worst, Math.Abs(state[j] - reference.H[layer][j]));
-                    if (model.Shape.StateVariables == 2)
-                        worst = Math.Max(worst, Math.Abs(state[model.Shape.PaddedHidden + j] - reference.C[layer][j]));
-                }
-            }
+            model.Step(cell.Input(0, t), slab, [row], y, scratch);
+            ReadOnlySpan<float> seen = cell.Outputs > 0 ? y : slab[row].Slice(model.TopHiddenOffset, width);
+            for (int i = 0; i < width; i++)
+                worst = Math.Max(worst, Math.Abs(seen[i] - outputs[t * width + i]));
         }
 
+        for (int i = 0; i < final.Length; i++)
+            worst = Math.Max(worst, Math.Abs(slab[row][i / shape.Hidden * shape.PaddedHidden + i % shape.Hidden] - final[i]));
         Assert.True(worst <= Tolerance, $"{cell}: largest error {worst:g3}");
     }
 
@@ -46,7 +38,7 @@ public class StepTests
         var slab = new StateSlab(model.StateFloats);
         int[] rows = [.. Enumerable.Range(0, 16).Select(_ => slab.Add())];
         StepScratch scratch = model.CreateScratch(rows.Length);
-        float[] x = new float[rows.Length * cell.Inputs], y = new float[rows.Length * cell.Outputs];
+        float[] x = new float[rows.Length * cell.Shape.EventFloats], y = new float[rows.Length * cell.Outputs];
         model.Step(x, slab, rows, y, scratch);
 
         // A collection that another test starts may be charged to this thread, so the best of a few rounds counts.
@@ -60,6 +52,57 @@ public class StepTests
         }
 
         Assert.Equal(0, least);
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void The_output_of_every_layer_lies_in_the_row(CellCase cell)
+    {
+        // The lower layers alone, without what stands above them, give what they give below the others.
+        SequenceModel model = cell.Model();
+        int[] all = cell.Run(model, [2], steps: 5)[0][(5 * cell.Outputs)..];
+        for (int layers = 1; layers <= cell.Layers; layers++)
+        {
+            var lower = new ModelShape(cell.Cell, cell.Inputs, cell.Hidden, layers) { Vocabulary = cell.Vocabulary };
+            SequenceModel alone = SequenceModel.Create(lower, cell.Parameters().AsSpan(0, new ParameterLayout(lower).Length));
+            int[] state = (cell with { Layers = layers, Outputs = 0, Dense = [] }).Run(alone, [2], steps: 5)[0];
+            Assert.Equal(state.AsSpan(alone.TopHiddenOffset, cell.Hidden), all.AsSpan(model.HiddenOffset(layers - 1), cell.Hidden));
+        }
+    }
+
+    [Fact]
+    public void A_token_is_a_number_or_a_float()
+    {
+        var cell = new CellCase(CellKind.Lstm, 3, 16, 1, 2) { Vocabulary = 5 };
+        SequenceModel model = cell.Model();
+        var slab = new StateSlab(model.StateFloats);
+        (int a, int b) = (slab.Add(), slab.Add());
+        StepScratch scratch = model.CreateScratch(2);
+        float[] y = new float[4];
+        model.Step((ReadOnlySpan<int>)[4, 0], slab, [a, b], y, scratch);
+        float[] again = new float[4];
+        slab[a].Clear();
+        slab[b].Clear();
+        model.Step((ReadOnlySpan<float>)[4f, 0f], slab, [a, b], again, scratch);
+        Assert.Equal(y, again);
+        Assert.NotEqual(y[..2], y[2..]);
+    }
+
+    [Fact]
+    public void What_is_no_token_is_refused_before_anything_moves()
+    {
+        var cell = new CellCase(CellKind.Lstm, 3, 16, 1, 2) { Vocabulary = 5 };
+        SequenceModel model = cell.Model();
+        var slab = new StateSlab(model.StateFloats);
+        (int a, int b) = (slab.Add(), slab.Add());
+        StepScratch scratch = model.CreateScratch(2);
+        foreach (float token in (float[])[5, -1, 1.5f, float.NaN, float.PositiveInfinity, 1e20f])
+            Assert.Throws<ArgumentOutOfRangeException>("x", () => model.Step((ReadOnlySpan<float>)[1f, token], slab, [a, b], new float[4], scratch));
+        foreach (int token in (int[])[5, -1, int.MaxValue, int.MinValue])
+            Assert.Throws<ArgumentOutOfRangeException>("tokens", () => model.Step((ReadOnlySpan<int>)[1, token], slab, [a, b], new float[4], scratch));
+        Assert.All(slab[a].ToArray(), value => Assert.Equal(0f, value));
+
+        var plain = new CellCase(CellKind.Lstm, 1, 16, 1, 2);
+        Assert.Throws<ArgumentException>("tokens", () => plain.Model().Step((ReadOnlySpan<int>)[1], slab, [a], new float[2], plain.Model().CreateScratch(1)));
     }
 
     [Fact]
@@ -93,4 +136,17 @@ public class StepTests
         Assert.Throws<ArgumentException>("scratch", () => model.Step([1f, 2f], slab, [0], new float[1], cell.Model().CreateScratch(1)));
         Assert.Throws<ArgumentException>("parameters", () => SequenceModel.Create(cell.Shape, new float[3]));
     }
+
+    /// <summary>The textbook formulas over what stream 0 sees: outputs of every step, and [layers, variables, hidden] after the last.</summary>
+    private static (double[] Outputs, double[] Final) Reference(CellCase cell, int steps)
+    {
+        var batch = new WindowBatch(cell.Shape, 1, steps, OutputsAt.EveryStep);
+        batch.Resize(1, steps);
+        float[] events = [.. Enumerable.Range(0, steps).SelectMany(t => cell.Input(0, t))];
+        if (cell.Vocabulary > 0)
+            events.Select(token => (int)token).ToArray().CopyTo(batch.Tokens);
+        return new ReferenceWindow(cell.Shape, batch).Run(Doubles(cell.Parameters()), Doubles(events), new double[batch.Initial.Length]);
+    }
+
+    private static double[] Doubles(float[] values) => [.. values.Select(value => (double)value)];
 }

@@ -5,7 +5,7 @@ namespace StreamRnn.Cells.Tests;
 /// <summary>What a window gives depends on its own values alone. These tests say equal, not close.</summary>
 public class WindowTests
 {
-    public static TheoryData<CellCase> Streaming => CellCase.All;
+    public static TheoryData<CellCase> Streaming => [.. CellCase.Cases.Where(cell => cell.Cell != CellKind.GruResetBefore)];
 
     public static TheoryData<WindowCase> All => WindowCase.All;
 
@@ -19,8 +19,16 @@ public class WindowTests
             int[][] streamed = cell.Run(model, [.. Enumerable.Range(0, rows)], Steps);
             var batch = new WindowBatch(cell.Shape, rows, Steps, OutputsAt.EveryStep);
             for (int t = 0; t < Steps; t++)
+            {
                 for (int b = 0; b < rows; b++)
-                    cell.Input(b, t).CopyTo(batch.Inputs[((t * rows + b) * cell.Inputs)..]);
+                {
+                    if (cell.Vocabulary > 0)
+                        batch.Tokens[t * rows + b] = (int)cell.Input(b, t)[0];
+                    else
+                        cell.Input(b, t).CopyTo(batch.Inputs[((t * rows + b) * cell.Inputs)..]);
+                }
+            }
+
             using WindowNetwork network = WindowNetwork.Create(cell.Shape, rows, Steps, threads: 2);
             network.SetParameters(cell.Parameters());
             network.Forward(batch);
