@@ -94,6 +94,10 @@ public sealed class ForecastReport
                 .Append(CultureInfo.InvariantCulture, $"{Number(score.Mase, "0.000"),8} {Number(score.Skill, "0.000"),8} {Number(score.Coverage, "0.0%"),9}");
         }
 
+        if (Period == 0)
+            text.Append("\n  no season shows in the rows before: there is no seasonal naive forecast");
+        if (!Scores.Any(score => score.Name.StartsWith("AR(", StringComparison.Ordinal)))
+            text.Append("\n  the rows before are too few for an autoregression");
         return text.ToString();
     }
 

@@ -13,12 +13,15 @@ public static class SeasonPeriod
     /// <summary>Autocorrelation a season has at least where the times suggest none.</summary>
     private const double Correlated = 0.3;
 
+    /// <summary>Share of the rows that a season may take at most, so that there is something to see it repeated in.</summary>
+    private const double LongestShare = 0.8;
+
     /// <summary>Longest season that is looked for in the values alone.</summary>
     private const int LongestByValues = 1000;
 
     /// <summary>
-    /// The day, week or year whose repetition forecasts these rows best, by the usual distance of the times; where none of them takes 2 rows to
-    /// half of all rows, the lag at which the values resemble themselves most.
+    /// The day, week or year whose repetition forecasts these rows best, by the usual distance of the times; where none of them takes from two to
+    /// most of these rows, the lag at which the values resemble themselves most.
     /// </summary>
     /// <param name="times">Nanoseconds since 1970 of the rows below, one each.</param>
     /// <param name="values">The training rows; NaN is a gap.</param>
@@ -31,7 +34,7 @@ public static class SeasonPeriod
         foreach (double season in step > 0 ? Seasons : [])
         {
             double rows = Math.Round(season / step);
-            if (rows < 2 || rows > values.Length / 2 || Math.Abs(season / step - rows) > Tolerance * rows)
+            if (rows < 2 || rows > LongestShare * values.Length || Math.Abs(season / step - rows) > Tolerance * rows)
                 continue;
             double error = MeanError(values, Baselines.SeasonalNaive(values, (int)rows));
             if (error < bestError)
