@@ -37,16 +37,31 @@ public static class ForecasterFile
     /// <inheritdoc cref="Load"/>
     public static Forecaster Create(ModelFile file)
     {
+        if (file.Shape.Vocabulary > 0)
+            throw new InvalidDataException($"model {file.Name}: {file.Shape} reads tokens, and a stream has values; name a model that was trained on values.");
+        SequenceModel model = Streamed(file);
         string encoder = file.Metadata.ContainsKey(MeanKey) ? Require(file, EncoderKey, ZScore, Asinh, Stream) : Require(file, EncoderKey, Asinh, ZScore, Stream);
         bool bare = Require(file, ForecasterKey, Detector, Bare) == Bare;
         if (bare && encoder != Asinh)
             throw new InvalidDataException($"model {file.Name}: a bare forecaster reads its own z alone, and metadata {EncoderKey} is '{encoder}'; write it with {ForecasterKey} '{Detector}'.");
         return encoder switch
         {
-            ZScore => new DetectorForecaster(file.Label, file.Model, new ZScoreEncoder(Number(file, MeanKey), Number(file, DeviationKey))),
-            Stream => new DetectorForecaster(file.Label, file.Model, EncoderOf(file)),
-            _ => bare ? new BareForecaster(file.Label, file.Model) : new DetectorForecaster(file.Label, file.Model),
+            ZScore => new DetectorForecaster(file.Label, model, new ZScoreEncoder(Number(file, MeanKey), Number(file, DeviationKey))),
+            Stream => new DetectorForecaster(file.Label, model, EncoderOf(file)),
+            _ => bare ? new BareForecaster(file.Label, model) : new DetectorForecaster(file.Label, model),
         };
+    }
+
+    private static SequenceModel Streamed(ModelFile file)
+    {
+        try
+        {
+            return file.Model;
+        }
+        catch (NotSupportedException e)
+        {
+            throw new InvalidDataException($"model {e.Message}.", e);
+        }
     }
 
     /// <summary>The encoder of a model of the stream recipe.</summary>

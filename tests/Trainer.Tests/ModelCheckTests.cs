@@ -224,7 +224,7 @@ public sealed class ModelCheckTests : IDisposable
         string data = TrainedElsewhere(rows: 40, out string model);
         CheckResult result = ModelCheck.Check(model, data);
         Assert.True(result.Holds);
-        Assert.Equal(["prediction_norm", "prediction_raw", "state_h_after_40", "state_c_after_40"], result.Quantities.Select(quantity => quantity.Name));
+        Assert.Equal(["prediction_norm", "prediction_raw", "prediction_raw, of the worker", "state_h_after_40", "state_c_after_40"], result.Quantities.Select(quantity => quantity.Name));
 
         Assert.Contains("--data", Assert.Throws<InvalidDataException>(() => ModelCheck.Check(model, data: null)).Message);
         Assert.Contains("name the model itself", Assert.Throws<InvalidDataException>(() => ModelCheck.Check(Path.Combine(_folder, "m_expected.safetensors"), data)).Message);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using StreamRnn.Cells;
+using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
 
@@ -77,7 +78,10 @@ internal sealed class TrainedModel
         Run run = Step(rows);
         Compare("prediction_norm", run.Forecasts, norm, Tolerance);
         if (_target >= 0 && expected.Has("prediction_raw_f64"))
+        {
             CompareRaw("prediction_raw", run.Forecasts, expected.Values("prediction_raw_f64", norm.Length));
+            CompareWorker(rows, expected.Values("prediction_raw_f64", norm.Length));
+        }
 
         ModelShape shape = _model.Shape;
         foreach ((string variable, int index) in ((string, int)[])[("h", 0), ("c", 1)])
@@ -166,6 +170,29 @@ internal sealed class TrainedModel
 
     private void CompareRaw(string name, double[] found, double[] truth) =>
         Compare(name, Array.ConvertAll(found, z => z * _deviations[_target] + _means[_target]), truth, Tolerance * _deviations[_target]);
+
+    /// <summary>The same rows through the forecaster that the worker runs, where it can run the model: it feeds one value.</summary>
+    private void CompareWorker(double[][] rows, double[] truth)
+    {
+        if (_inputs.Length > 1)
+            return;
+        Forecaster forecaster = ForecasterFile.Create(_model);
+        var slab = new StateSlab(forecaster.RowFloats);
+        StepBatch batch = forecaster.CreateBatch(1);
+        batch.Count = 1;
+        batch.Rows[0] = slab.Add();
+        forecaster.Initialise(slab[batch.Rows[0]]);
+        double[] found = new double[rows.Length];
+        for (int t = 0; t < rows.Length; t++)
+        {
+            batch.Values[0] = rows[t][0];
+            batch.Times[0] = t * 3_600_000_000_000;
+            forecaster.Step(slab, batch);
+            found[t] = batch.Verdicts[0].Next;
+        }
+
+        Compare("prediction_raw, of the worker", found, truth, Tolerance * _deviations[_target]);
+    }
 
     private string[] Texts(string key)
     {

@@ -16,7 +16,7 @@ internal sealed class WorkerInProcess : IDisposable
 
     public WorkerInProcess(StreamRnnOptions options, TimeProvider? clock = null)
     {
-        Worker = new StreamWorker(options, Models, _metrics, _traces, Log, clock ?? TimeProvider.System);
+        Worker = new StreamWorker(options, options.Model is null && options.Models.Count == 0 ? Models : ModelCatalog.Load(options), _metrics, _traces, Log, clock ?? TimeProvider.System);
         Worker.Start();
     }
 
