@@ -26,6 +26,9 @@ public static class ForecasterFile
     public const string ZScore = "zscore";
     public const string Stream = "stream";
 
+    /// <summary>What a model says that takes windows only.</summary>
+    public const string Window = "window";
+
     /// <summary>Metadata with the constants of the stream encoder.</summary>
     public const string StreamKey = "stream";
     public const string MeanKey = "norm_mean";
@@ -39,6 +42,8 @@ public static class ForecasterFile
     {
         if (file.Shape.Vocabulary > 0)
             throw new InvalidDataException($"model {file.Name}: {file.Shape} reads tokens, and a stream has values; name a model that was trained on values.");
+        if (file.Metadata.GetValueOrDefault(EncoderKey) == Window)
+            throw new InvalidDataException($"model {file.Name}: it forecasts from whole windows and does not step with events; for the worker, train with --recipe stream.");
         SequenceModel model = Streamed(file);
         string encoder = file.Metadata.ContainsKey(MeanKey) ? Require(file, EncoderKey, ZScore, Asinh, Stream) : Require(file, EncoderKey, Asinh, ZScore, Stream);
         bool bare = Require(file, ForecasterKey, Detector, Bare) == Bare;

@@ -83,7 +83,7 @@ public sealed class Window60Recipe : Recipe
 
         public override IReadOnlyDictionary<string, string> Metadata => new Dictionary<string, string>
         {
-            [ForecasterFile.EncoderKey] = "window",
+            [ForecasterFile.EncoderKey] = ForecasterFile.Window,
             ["window"] = Settings.Window.ToString(),
             ["minimum"] = _minimum.ToString("R", CultureInfo.InvariantCulture),
             ["maximum"] = (_minimum + _range).ToString("R", CultureInfo.InvariantCulture),

@@ -21,10 +21,10 @@ internal sealed partial class CellCase
     private const double GradientTolerance = 1e-5;
 
     /// <summary>
-    /// Single precision leaves this share of the largest gradient of a case in every other one: where gates saturate, the gradient of h0 is
-    /// ten thousand times smaller than that of a weight, and the framework's own is 4e-4 of it off.
+    /// Single precision leaves this share of the largest gradient of a case in every other one: behind saturated gates the gradient of h0 may be
+    /// 1e-11 of that of a weight, and the framework's own then has two right digits.
     /// </summary>
-    private const double GradientNoise = 1e-7;
+    private const double GradientNoise = 1e-8;
 
     /// <summary>A single precision path may be as far off as ten of the framework's own, which are 1.5e-6 at most.</summary>
     private const double OwnErrors = 10;

@@ -101,7 +101,7 @@ internal static class ModelShowCommand
 
     private static string Known(ModelFile model, string key) => model.Metadata.TryGetValue(key, out string? value) ? value
         : key == ForecasterFile.ForecasterKey ? ForecasterFile.Detector
-        : model.Metadata.ContainsKey("norm_mean") ? "zscore" : ForecasterFile.Asinh;
+        : model.Metadata.ContainsKey(ForecasterFile.MeanKey) ? ForecasterFile.ZScore : ForecasterFile.Asinh;
 
     private static void PrintJson(ModelFile model)
     {
