@@ -34,7 +34,7 @@ internal sealed unsafe class Dense<TLane> where TLane : struct, ILane<TLane>
     /// <param name="y">[count] rows of [units], overwritten; where there is an activation, up to whole lines.</param>
     /// <param name="stride">Floats from one row of y to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Step(nint* x, int count, float* y, nint stride)
+    public void StepMany(nint* x, int count, float* y, nint stride)
     {
         float* weights = _weights.Start;
         float[] biases = _bias;
@@ -69,6 +69,18 @@ internal sealed unsafe class Dense<TLane> where TLane : struct, ILane<TLane>
 
         if (_activation != DenseActivation.None)
             Activate(y, count, stride);
+    }
+
+    /// <summary>The same for one row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void StepOne(float* x, float* y)
+    {
+        float* weights = _weights.Start;
+        float[] biases = _bias;
+        for (int unit = 0; unit < biases.Length; unit++, weights += _paddedInputs)
+            y[unit] = DotProduct.Of(weights, x, _paddedInputs) + biases[unit];
+        if (_activation != DenseActivation.None)
+            Activate(y, 1, 0);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

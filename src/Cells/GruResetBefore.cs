@@ -28,25 +28,30 @@ internal sealed unsafe class GruResetBefore<TLane> : RecurrentLayer where TLane 
         checked(InnerFloats(rows) + rows * 2 * _paddedHidden + PinnedFloats.WholeLines(rows * sizeof(nint) / sizeof(float)));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Step(nint* inputs, nint* states, int count, float* work, bool backwards)
+    public override void StepMany(nint* inputs, nint* states, int count, float* work, bool backwards)
     {
         float* gated = work + InnerFloats(count);
         nint* addresses = (nint*)(gated + count * (nint)(2 * _paddedHidden));
         for (int row = 0; row < count; row++, gated += 2 * _paddedHidden)
         {
             addresses[row] = (nint)gated;
-            for (int i = 0; i < _paddedHidden; i += TLane.Width)
-                TLane.Store(TLane.Load((float*)states[row] + i), gated + i);
+            Copy((float*)states[row], gated);
         }
 
-        _gates.Step(inputs, addresses, count, work, backwards);
-        _candidate.Step(inputs, addresses, count, work, backwards);
+        _gates.StepMany(inputs, addresses, count, work, backwards);
+        _candidate.StepMany(inputs, addresses, count, work, backwards);
         for (int row = 0; row < count; row++)
-        {
-            float* h = (float*)states[row], n = (float*)addresses[row];
-            for (int i = 0; i < _paddedHidden; i += TLane.Width)
-                Blend(n + i, n + _paddedHidden + i, h + i);
-        }
+            Blend((float*)addresses[row], (float*)states[row]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void StepOne(float* x, float* state, float* work, bool backwards)
+    {
+        float* gated = work + InnerFloats(1);
+        Copy(state, gated);
+        _gates.StepOne(x, gated, work, backwards);
+        _candidate.StepOne(x, gated, work, backwards);
+        Blend(gated, state);
     }
 
     /// <summary>h' = (1 - z) n + z h, one lane of units.</summary>
@@ -58,6 +63,18 @@ internal sealed unsafe class GruResetBefore<TLane> : RecurrentLayer where TLane 
     {
         (TLane zp, TLane zq) = Activation.Tanh(TLane.Load(z));
         TLane.Store(TLane.MultiplyAdd(zq + zp, TLane.Load(h), (zq - zp) * TLane.Load(n)) / (zq + zq), h);
+    }
+
+    private void Copy(float* h, float* gated)
+    {
+        for (int i = 0; i < _paddedHidden; i += TLane.Width)
+            TLane.Store(TLane.Load(h + i), gated + i);
+    }
+
+    private void Blend(float* gated, float* h)
+    {
+        for (int i = 0; i < _paddedHidden; i += TLane.Width)
+            Blend(gated + i, gated + _paddedHidden + i, h + i);
     }
 
     private int InnerFloats(int rows) => Math.Max(_gates.WorkFloats(rows), _candidate.WorkFloats(rows));

@@ -54,23 +54,17 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
     public override int WorkFloats(int rows) => checked(FramesFloats + rows * _rowFloats);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Step(nint* inputs, nint* states, int count, float* work, bool backwards)
+    public override void StepMany(nint* inputs, nint* states, int count, float* work, bool backwards)
     {
-        if (count == 1)
-        {
-            StepOne((float*)inputs[0], (float*)states[0], work, backwards);
-            return;
-        }
-
         float* rows = work + FramesFloats;
         for (int row = 0; row < count; row++)
             Gather((float*)inputs[row], (float*)states[row], rows + row * (nint)_rowFloats);
-        StepMany(states, count, rows, work, backwards);
+        StepRows(states, count, rows, work, backwards);
     }
 
     /// <summary>Tile outermost, so that its weights stay in the first cache level while the rows pass by.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void StepMany(nint* states, int count, float* rows, float* frames, bool backwards)
+    private void StepRows(nint* states, int count, float* rows, float* frames, bool backwards)
     {
         nint stride = _rowFloats;
         for (int i = 0; i < _tiles; i++)
@@ -113,11 +107,11 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
     }
 
     /// <summary>Every sum reads all of h, so the next h is put aside until the last tile is done; a single pass has nobody to wait for.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void StepOne(float* x, float* state, float* frames, bool backwards)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void StepOne(float* x, float* state, float* work, bool backwards)
     {
         float* c = state + _paddedHidden;
-        float* next = _tiles <= 2 || _tiles == TilesInFlight ? state : frames + MaxFrames * Affine<TLane, TGates, TPanel>.FrameFloats;
+        float* next = _tiles <= 2 || _tiles == TilesInFlight ? state : work + MaxFrames * Affine<TLane, TGates, TPanel>.FrameFloats;
         for (int done = 0; done < _tiles;)
         {
             int left = _tiles - done;
@@ -126,11 +120,11 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
             int unit = tile * TLane.Width;
             float* weights = _packed.Start + (nint)tile * _tileFloats;
             if (tiles == 4)
-                Affine<TLane, TGates, TPanel>.StepFourTiles(weights, _tileFloats, x, _inputs, state, _hidden, unit, c, frames, next);
+                Affine<TLane, TGates, TPanel>.StepFourTiles(weights, _tileFloats, x, _inputs, state, _hidden, unit, c, work, next);
             else if (tiles == 2)
-                Affine<TLane, TGates, TPanel>.StepTwoTiles(weights, _tileFloats, x, _inputs, state, _hidden, unit, c, frames, next);
+                Affine<TLane, TGates, TPanel>.StepTwoTiles(weights, _tileFloats, x, _inputs, state, _hidden, unit, c, work, next);
             else
-                Affine<TLane, TGates, TPanel>.StepOneTile(weights, x, _inputs, state, _hidden, unit, c, frames, next);
+                Affine<TLane, TGates, TPanel>.StepOneTile(weights, x, _inputs, state, _hidden, unit, c, work, next);
             done += tiles;
         }
 

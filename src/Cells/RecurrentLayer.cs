@@ -28,5 +28,12 @@ internal abstract unsafe class RecurrentLayer
     /// Walks the tiles from the last to the first. A caller that alternates finds the most recent part of a model that is somewhat larger
     /// than a cache level still there.
     /// </param>
-    public abstract void Step(nint* inputs, nint* states, int count, float* work, bool backwards);
+    public abstract void StepMany(nint* inputs, nint* states, int count, float* work, bool backwards);
+
+    /// <summary>The same for one row.</summary>
+    /// <param name="x">[inputs].</param>
+    /// <param name="state">h, then c where the cell has one; the next state on return.</param>
+    /// <param name="work">[WorkFloats(1)].</param>
+    /// <param name="backwards">As for many rows.</param>
+    public abstract void StepOne(float* x, float* state, float* work, bool backwards);
 }

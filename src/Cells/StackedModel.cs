@@ -51,11 +51,24 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
     public override void Step(ReadOnlySpan<float> x, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch)
     {
         Scratch work = Check(x.Length, nameof(x), slab, rows, y, scratch);
-        fixed (float* first = x)
+        fixed (float* first = x, outputs = y)
         {
-            for (int b = 0; b < rows.Length; b++)
-                work.Inputs[b] = _embedding is null ? (nint)(first + (nint)b * _inputs) : Embedding((int)first[b], first[b], nameof(x));
-            Step(slab, rows, y, work);
+            if (_embedding is not null)
+            {
+                for (int b = 0; b < rows.Length; b++)
+                    work.Inputs[b] = Embedding((int)first[b], first[b], nameof(x));
+                StepMany(slab, rows, outputs, work);
+            }
+            else if (rows.Length == 1)
+            {
+                StepOne(first, slab, rows[0], outputs, work);
+            }
+            else
+            {
+                for (int b = 0; b < rows.Length; b++)
+                    work.Inputs[b] = (nint)(first + (nint)b * _inputs);
+                StepMany(slab, rows, outputs, work);
+            }
         }
     }
 
@@ -67,7 +80,69 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
         Scratch work = Check(tokens.Length, nameof(tokens), slab, rows, y, scratch);
         for (int b = 0; b < rows.Length; b++)
             work.Inputs[b] = Embedding(tokens[b], tokens[b], nameof(tokens));
-        Step(slab, rows, y, work);
+        fixed (float* outputs = y)
+            StepMany(slab, rows, outputs, work);
+    }
+
+    // The kernels hold addresses only; their owners are kept alive to the end of a step.
+
+    /// <summary>One event alone: nothing to collect and nothing to cut into blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void StepOne(float* x, StateSlab slab, int row, float* y, Scratch work)
+    {
+        float* state = (float*)Unsafe.AsPointer(ref slab.RowStart(row));
+        bool backwards = work.Backwards = !work.Backwards;
+        foreach (RecurrentLayer layer in _layers)
+        {
+            layer.StepOne(x, state, work.Layer, backwards);
+            x = state;
+            state += _layerFloats;
+        }
+
+        for (int i = 0; i < _dense.Length; i++)
+        {
+            float* to = i == _dense.Length - 1 ? y : work.Dense(i);
+            _dense[i].StepOne(x, to);
+            x = to;
+        }
+
+        GC.KeepAlive(slab);
+        GC.KeepAlive(work);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Steps the rows whose inputs lie where the scratch says.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void StepMany(StateSlab slab, ReadOnlySpan<int> rows, float* y, Scratch work)
+    {
+        int count = rows.Length;
+        if (count == 0)
+            return;
+        nint* inputs = work.Inputs, states = work.States;
+        for (int b = 0; b < count; b++)
+            states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
+        Prefetch(states, count);
+
+        bool backwards = work.Backwards = !work.Backwards;
+        foreach (RecurrentLayer layer in _layers)
+        {
+            layer.StepMany(inputs, states, count, work.Layer, backwards);
+            Climb(inputs, states, count);
+        }
+
+        for (int i = 0; i < _dense.Length; i++)
+        {
+            bool isHead = i == _dense.Length - 1;
+            float* to = isHead ? y : work.Dense(i);
+            nint stride = isHead ? _outputs : work.DenseFloats;
+            _dense[i].StepMany(inputs, count, to, stride);
+            for (int b = 0; b < count && !isHead; b++)
+                inputs[b] = (nint)(to + b * stride);
+        }
+
+        GC.KeepAlive(slab);
+        GC.KeepAlive(work);
+        GC.KeepAlive(this);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -90,48 +165,7 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
         return (nint)(_embedding!.Start + token * (nint)_inputs);
     }
 
-    /// <summary>Steps the rows whose inputs lie where the scratch says.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Step(StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, Scratch work)
-    {
-        int count = rows.Length;
-        if (count == 0)
-            return;
-        nint* inputs = work.Inputs, states = work.States;
-        for (int b = 0; b < count; b++)
-            states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
-        if (count > 1)
-            Prefetch(states, count);
-
-        bool backwards = work.Backwards = !work.Backwards;
-        for (int layer = 0; layer < _layers.Length; layer++)
-        {
-            if (layer > 0)
-                Climb(inputs, states, count);
-            _layers[layer].Step(inputs, states, count, work.Layer, backwards);
-        }
-
-        fixed (float* outputs = y)
-        {
-            for (int i = 0; i < _dense.Length; i++)
-            {
-                bool isHead = i == _dense.Length - 1;
-                nint* from = i == 0 ? states : inputs;
-                float* to = isHead ? outputs : work.Dense(i);
-                nint stride = isHead ? _outputs : work.DenseFloats;
-                _dense[i].Step(from, count, to, stride);
-                for (int b = 0; b < count && !isHead; b++)
-                    inputs[b] = (nint)(to + b * stride);
-            }
-        }
-
-        // The kernels hold addresses only; their owners live at least as long.
-        GC.KeepAlive(slab);
-        GC.KeepAlive(work);
-        GC.KeepAlive(this);
-    }
-
-    /// <summary>The h of a layer is the input of the next.</summary>
+    /// <summary>The h of a layer is the input of what stands above it.</summary>
     private void Climb(nint* inputs, nint* states, int count)
     {
         for (int b = 0; b < count; b++)
