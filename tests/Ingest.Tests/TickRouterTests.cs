@@ -73,15 +73,13 @@ public class TickRouterTests
         var router = new TickRouter(queues);
         Tick[] packet = [Of(0, 0), Of(1, 1), Of(2, 2)];
         var into = new Tick[64];
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        Assert.Equal(0, Allocations.Least(1000, () =>
         {
             router.TryRoute(packet, _scratch);
             router.Route(packet, _scratch);
             queues[0].Take(into);
             queues[1].Take(into);
-        }
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }));
     }
 
     private static Tick Of(int stream, long time) => new() { Stream = stream, Time = time, Value = 0 };

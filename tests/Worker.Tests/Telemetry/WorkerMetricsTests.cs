@@ -4,6 +4,7 @@ using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Tests;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
@@ -122,12 +123,7 @@ public class WorkerMetricsTests
         using Recorder recorder = new(keep: false);
         using WorkerMetrics metrics = new();
         metrics.ObserveQueues([() => 0, () => 0]);
-        CountOnce(metrics);
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
-            CountOnce(metrics);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Least(1000, () => CountOnce(metrics)));
     }
 
     private static void CountOnce(WorkerMetrics metrics)

@@ -48,16 +48,7 @@ public class BrokerRoutingTests
     public void Publishing_allocates_nothing_while_nobody_subscribes()
     {
         using var broker = new TestBroker();
-        publish(10);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        publish(1000);
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-
-        void publish(int count)
-        {
-            for (int i = 0; i < count; i++)
-                broker.Broker.Publish("a/b"u8, "1"u8, qos: 1, contentType: "application/json"u8);
-        }
+        Assert.Equal(0, Allocations.Least(1000, () => broker.Broker.Publish("a/b"u8, "1"u8, qos: 1, contentType: "application/json"u8)));
     }
 
     [Fact]
