@@ -10,6 +10,7 @@ namespace StreamRnn.Detection;
 /// <code>
 ///   x[t+h] = x[t] + Change (highway_h(features) + Residual_h network_h(inputs))
 /// </code>
+/// where x is the value or its logarithm.
 /// <list type="bullet">
 /// <item>Features: level, time since the row before, calendar of the next row, latest changes, and per tap, the
 /// distance of a season, what happened around the same place that long ago: the changes that led to it and came after it, where the value then lay.</item>
@@ -83,7 +84,7 @@ public sealed class StreamEncoder : ValueEncoder
         ref Past past = ref PastOf(memory);
         Span<double> ring = Ring(memory);
         Span<float> highway = Highway(memory);
-        value = Normaliser.Clamp(value);
+        value = Measure(value);
         float error = past.Rows > 0 ? Feature((value - ring[Place(past.Rows - 1)]) / _constants.Change) - highway[0] : 0;
         long elapsed = past.Rows > 0 ? Math.Max(time - past.Time, 0) : _constants.Interval;
         ring[Place(past.Rows)] = value;
@@ -125,9 +126,21 @@ public sealed class StreamEncoder : ValueEncoder
     }
 
     /// <summary>What the network is to say of a change that came: in residuals, beyond the highway's forecast.</summary>
-    /// <param name="change">x[t+h] - x[t].</param>
-    public float Target(ReadOnlySpan<float> memory, double change, int horizon) =>
-        IsYoung(PastOf(memory).Rows) ? float.NaN : (float)((change / _constants.Change - Highway(memory)[horizon]) / ResidualOf(horizon));
+    /// <param name="value">The one just taken in.</param>
+    /// <param name="later">The one that came at the horizon.</param>
+    public float Target(ReadOnlySpan<float> memory, double value, double later, int horizon) =>
+        IsYoung(PastOf(memory).Rows) ? float.NaN : (float)((ChangeOf(value, later) - Highway(memory)[horizon]) / ResidualOf(horizon));
+
+    /// <summary>From a value to a later one, in <see cref="StreamEncoding.Change"/>.</summary>
+    public double ChangeOf(double value, double later) => (Measure(later) - Measure(value)) / _constants.Change;
+
+    /// <summary>A value as it is computed with: itself or its logarithm.</summary>
+    public double Measure(double value)
+    {
+        value = Normaliser.Clamp(value);
+        double from = _constants.LogarithmFrom;
+        return from == 0 ? value : value >= from ? Elementary.Log(value) : Elementary.Log(from) + (value - from) / from;   // the tangent: no jump, no bend
+    }
 
     /// <summary>The memory does not reach back to the farthest tap yet.</summary>
     public bool IsYoung(long rows) => rows < RingLength;
@@ -197,8 +210,14 @@ public sealed class StreamEncoder : ValueEncoder
 
     private ValueForecast Forecast(double value, float highway, float middle, float low, float high, float residual)
     {
-        double At(float network) => Normaliser.Finite(value + _constants.Change * (highway + (double)residual * network));
         return new ValueForecast(At(middle), At(low), At(high));
+
+        double At(float network)
+        {
+            double change = _constants.Change * (highway + (double)residual * network);
+            double from = _constants.LogarithmFrom;
+            return Normaliser.Finite(from == 0 ? value + change : value >= from ? value * Elementary.Exp(change) : value + from * (Elementary.Exp(change) - 1));
+        }
     }
 
     private float ResidualOf(int horizon) => (float)_constants.Residual[horizon];

@@ -3,12 +3,18 @@ using System.Text.Json;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// The constants of a <see cref="StreamEncoder"/>, all fitted on training rows; kept in the model file's metadata. Changes of the value are
-/// measured in <see cref="Change"/>, which is their deviation from one row to the next.
+/// The constants of a <see cref="StreamEncoder"/>, all fitted on training rows; kept in the model file's metadata. Values are taken as they are or
+/// by their logarithm, and their changes are measured in <see cref="Change"/>, which is the deviation of the change from one row to the next.
 /// </summary>
 public sealed record StreamEncoding
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
+
+    /// <summary>
+    /// Not 0: values are taken by their logarithm, and this is the smallest that is; below it they are taken as lying on a line. For series whose
+    /// changes grow with their level.
+    /// </summary>
+    public double LogarithmFrom { get; init; }
 
     /// <summary>Mean of the values.</summary>
     public required double Center { get; init; }

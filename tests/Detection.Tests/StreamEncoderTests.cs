@@ -65,13 +65,36 @@ public class StreamEncoderTests
 
         Assert.Equal(new ValueForecast(100 + 2 * (0.25 + 0.25), 100 + 2 * (0.25 - 1), 100 + 2 * (0.25 + 1.5)), encoder.Decode(memory, 100, outputs));
         Assert.Equal(new ValueForecast(98, 96, 100), encoder.Decode(memory, 100, outputs, 1));
-        Assert.Equal((3.0 / 2 - 0.25) / 0.5, encoder.Target(memory, 3, 0), 6);
+        Assert.Equal((3.0 / 2 - 0.25) / 0.5, encoder.Target(memory, 100, 103, 0), 6);
     }
 
     [Fact]
-    public void Whatever_comes_in_inputs_and_forecasts_are_finite()
+    public void A_series_taken_by_logarithms_is_forecast_in_shares_of_its_value()
     {
-        StreamEncoder encoder = Staying();
+        var blank = new StreamEncoder(Constants);
+        double[] young = new double[blank.YoungCount + 1];
+        young[^1] = 0.5;
+        var encoder = new StreamEncoder(Constants with { LogarithmFrom = 8, Center = 4, Change = 0.2, Highway = new double[2 * (blank.FeatureCount + 1)], Young = young });
+        float[] memory = new float[encoder.MemoryFloats], inputs = new float[encoder.InputCount], outputs = new float[encoder.OutputCount];
+        foreach (double value in (double[])[50, 100])
+        {
+            encoder.Encode(memory, 0, value, inputs);
+            Assert.Equal(value * Math.Exp(0.1), encoder.Decode(memory, value, outputs).Value, 1e-9);
+        }
+        Assert.Equal((Math.Log(100) - 4) / 4, inputs[0], 6);
+        Assert.Equal(Math.Log(2) / 0.2, encoder.ChangeOf(50, 100), 1e-12);
+
+        Assert.Equal(encoder.Measure(8), encoder.Measure(8 - 1e-9), 1e-9);   // below the smallest value of the training rows: a line, for a price may turn negative
+        Assert.Equal(-1 / 0.2, encoder.ChangeOf(8, 0), 1e-12);
+        Assert.Equal(-30 + 8 * (Math.Exp(0.1) - 1), encoder.Decode(memory, -30, outputs).Value, 1e-6);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1e-3)]
+    public void Whatever_comes_in_inputs_and_forecasts_are_finite(double logarithmFrom)
+    {
+        var encoder = new StreamEncoder(Staying().Constants with { LogarithmFrom = logarithmFrom });
         float[] memory = new float[encoder.MemoryFloats], inputs = new float[encoder.InputCount], outputs = new float[encoder.OutputCount];
         double[] values = [double.MaxValue, -double.MaxValue, 0, 1e-300, double.Epsilon, 5];
         for (int t = 0; t < 60; t++)

@@ -1,3 +1,4 @@
+using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
 
@@ -20,8 +21,10 @@ internal static class StreamFit
     /// <exception cref="InvalidDataException">There is nothing to learn: the values never change.</exception>
     public static StreamEncoding Fit(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows, int lags, IReadOnlyList<int> horizons, IReadOnlyList<double> levels)
     {
-        (double center, double scale) = Moments(series.Zip(rows).SelectMany(pair => pair.First.Values[pair.Second.Start..pair.Second.End]));
-        (_, double change) = Moments(series.Zip(rows).SelectMany(pair => Enumerable.Range(pair.Second.Start + 1, pair.Second.Count - 1).Select(t => pair.First.Values[t] - pair.First.Values[t - 1])));
+        double logarithmFrom = LogarithmFrom(series, rows);
+        double[][] measured = [.. series.Zip(rows, (s, range) => Array.ConvertAll(s.Values[range.Start..range.End], value => logarithmFrom > 0 ? Elementary.Log(value) : value))];
+        (double center, double scale) = Moments(measured.SelectMany(values => values));
+        (_, double change) = Moments(measured.SelectMany(values => values.Zip(values.Skip(1), (before, after) => after - before)));
         if (!(change > 0))
             throw new InvalidDataException($"{series[0].Name}: all {rows[0].Count} values of the training part are {series[0].Values[rows[0].Start]}; "
                 + "there is nothing to learn. Choose another column with --value-column.");
@@ -31,6 +34,7 @@ internal static class StreamFit
         int count = rows.Max(range => range.Count);
         var constants = new StreamEncoding
         {
+            LogarithmFrom = logarithmFrom,
             Center = center,
             Scale = scale,
             Change = change,
@@ -57,7 +61,7 @@ internal static class StreamFit
             encoder.Encode(memory, series.Times[t], series.Values[t], sequence.Inputs.AsSpan(t * encoder.InputCount, encoder.InputCount));
             for (int h = 0; h < horizons.Length; h++)
                 sequence.Targets[t * horizons.Length + h] = t + horizons[h] < series.Count
-                    ? encoder.Target(memory, series.Values[t + horizons[h]] - series.Values[t], h)
+                    ? encoder.Target(memory, series.Values[t], series.Values[t + horizons[h]], h)
                     : float.NaN;
         }
         return sequence;
@@ -129,7 +133,7 @@ internal static class StreamFit
             {
                 encoder.Encode(memory, series[s].Times[t], values[t], inputs, features);
                 for (int h = 0; h < horizons.Length; h++)
-                    changes[h] = (values[t + horizons[h]] - values[t]) / encoder.Constants.Change;
+                    changes[h] = encoder.ChangeOf(values[t], values[t + horizons[h]]);
                 visit(features, changes, (before + t - rows[s].Start) / total, encoder.IsYoung(t - rows[s].Start + 1));
             }
             before += rows[s].Count;
@@ -149,6 +153,36 @@ internal static class StreamFit
         if (taps.Count == 0 && SeasonPeriod.Find(series.Times.AsSpan(rows.Start, rows.Count), series.Values.AsSpan(rows.Start, rows.Count)) is int found and >= 4)
             taps.AddRange([found, 2 * found]);
         return [.. taps.Where(tap => tap <= FarthestTap && tap + 4 <= count / 4).Distinct().Order()];
+    }
+
+    /// <summary>
+    /// The smallest training value where logarithms suit the series, 0 where they do not. They do where all values are positive, their level
+    /// moves a good deal, and the size of the changes moves with it: over stretches of the rows it varies less as a share of the level than by itself.
+    /// </summary>
+    private static double LogarithmFrom(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows)
+    {
+        const int Stretches = 8;
+        const double LevelMoves = 1.5;
+        double smallest = series.Zip(rows).Min(pair => pair.First.Values[pair.Second.Start..pair.Second.End].Min());
+        if (!(smallest > 0))
+            return 0;
+        List<double> levels = [], sizes = [], shares = [];
+        foreach ((Series s, RowRange range) in series.Zip(rows))
+        {
+            for (int i = 0; i < Stretches; i++)
+            {
+                double[] values = s.Values[(range.Start + (int)((long)range.Count * i / Stretches))..(range.Start + (int)((long)range.Count * (i + 1) / Stretches))];
+                double level = values.DefaultIfEmpty(smallest).Average();
+                double size = values.Zip(values.Skip(1), (before, after) => Math.Abs(after - before)).DefaultIfEmpty(0).Average();
+                if (size > 0)
+                {
+                    levels.Add(level);
+                    sizes.Add(Elementary.Log(size));
+                    shares.Add(Elementary.Log(size / level));
+                }
+            }
+        }
+        return levels.Count > 1 && levels.Max() > LevelMoves * levels.Min() && Moments(shares).Deviation < Moments(sizes).Deviation ? smallest : 0;
     }
 
     private static long UsualInterval(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows)
