@@ -58,7 +58,7 @@ public sealed class ShuffledWindows : BatchSource
     private readonly IReadOnlyList<Sequence> _sequences;
     private readonly List<(int Sequence, int Start)> _windows = [];
     private readonly int _unscored;
-    private int[] _order = [];
+    private readonly int[] _order;
 
     /// <param name="sequences">Encoded series.</param>
     /// <param name="ranges">Rows of each that may be seen, inputs and targets.</param>
@@ -75,6 +75,7 @@ public sealed class ShuffledWindows : BatchSource
         for (int s = 0; s < sequences.Count; s++)
             for (int start = ranges[s].Start; start + steps + horizon <= ranges[s].End; start += stride)
                 _windows.Add((s, start));
+        _order = new int[_windows.Count];
         if (_windows.Count == 0)
             throw new InvalidDataException($"No window of {steps} rows and a horizon of {horizon} fits into the training rows {string.Join(", ", ranges)}; set a shorter --window.");
     }
@@ -93,7 +94,8 @@ public sealed class ShuffledWindows : BatchSource
 
     public override int Begin(ulong seed, int epoch)
     {
-        _order = [.. Enumerable.Range(0, _windows.Count)];
+        for (int i = 0; i < _order.Length; i++)
+            _order[i] = i;
         SplitMix.Of(seed, Order, (ulong)epoch).Shuffle(_order);
         return (_windows.Count + MaxRows - 1) / MaxRows;
     }

@@ -110,6 +110,24 @@ public class TrainingLoopTests
         Assert.All(clipped.History, epoch => Assert.True(double.IsFinite(epoch.Loss) && epoch.ClipRate > 0.5));
     }
 
+    [Fact]
+    public void A_batch_allocates_nothing_after_the_first()
+    {
+        long few = AllocatedByAnEpoch(rows: 400), many = AllocatedByAnEpoch(rows: 4000);
+        Assert.True(many < few + 100, $"an epoch of few batches allocated {few} bytes, one of many {many}");
+    }
+
+    private static long AllocatedByAnEpoch(int rows)
+    {
+        var recipe = new Window60Recipe();
+        using TrainingLoop loop = recipe.Prepare([Data.Hourly(rows)], recipe.Defaults with { Hidden = 4, Window = 12, Clip = 1 }).CreateLoop(1);
+        for (int epoch = 0; epoch < 4; epoch++)
+            loop.RunEpoch();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        loop.RunEpoch();
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
     private static Preparation Small(BatchMode mode, ulong seed = 7) => Small(mode, settings => settings with { Seed = seed });
 
     private static Preparation Small(BatchMode mode, Func<TrainingSettings, TrainingSettings> change)

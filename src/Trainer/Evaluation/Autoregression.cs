@@ -68,7 +68,8 @@ public sealed class Autoregression
             return null;
         for (int lag = 0; lag < lags; lag++)
             gram[lag * features.Length + lag] += Ridge;
-        return new Autoregression(mean, scale, Solve(gram, moments), horizon);
+        Cholesky.Solve(gram, moments);
+        return new Autoregression(mean, scale, moments, horizon);
     }
 
     /// <summary>Entry t is the forecast of row t from the rows up to t - horizon; NaN where they are too few.</summary>
@@ -109,37 +110,5 @@ public sealed class Autoregression
                 row[j] += feature * features[j];
             moments[i] += feature * target;
         }
-    }
-
-    /// <summary>Solves A x = b for a positive definite A, of which the lower triangle is given, by Cholesky's factors. Overwrites both.</summary>
-    private static double[] Solve(double[] a, double[] b)
-    {
-        int n = b.Length;
-        for (int i = 0; i < n; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                double sum = a[i * n + j];
-                for (int k = 0; k < j; k++)
-                    sum -= a[i * n + k] * a[j * n + k];
-                a[i * n + j] = i == j ? Math.Sqrt(sum) : sum / a[j * n + j];
-            }
-        }
-
-        for (int i = 0; i < n; i++)
-        {
-            for (int k = 0; k < i; k++)
-                b[i] -= a[i * n + k] * b[k];
-            b[i] /= a[i * n + i];
-        }
-
-        for (int i = n - 1; i >= 0; i--)
-        {
-            for (int k = i + 1; k < n; k++)
-                b[i] -= a[k * n + i] * b[k];
-            b[i] /= a[i * n + i];
-        }
-
-        return b;
     }
 }

@@ -87,10 +87,10 @@ public sealed class ForecastReport
     public string Text(string title)
     {
         StringBuilder text = new(string.Create(CultureInfo.InvariantCulture, $"{title}: {Count:n0} of the rows {From} to {To - 1} scored, {From:n0} before them to learn from"));
-        text.Append(CultureInfo.InvariantCulture, $"\n  {"forecast",-24} {"RMSE",10} {"MAE",10} {"MASE",8} {"skill",8} {"coverage",9}");
+        text.Append(CultureInfo.InvariantCulture, $"\n  {"forecast",-24} {"MSE",10} {"RMSE",10} {"MAE",10} {"MASE",8} {"skill",8} {"coverage",9}");
         foreach (ForecastScore score in Scores)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n  {score.Name,-24} {Number(score.Rmse, "G5"),10} {Number(score.Mae, "G5"),10} ")
+            text.Append(CultureInfo.InvariantCulture, $"\n  {score.Name,-24} {Number(score.Mse, "G5"),10} {Number(score.Rmse, "G5"),10} {Number(score.Mae, "G5"),10} ")
                 .Append(CultureInfo.InvariantCulture, $"{Number(score.Mase, "0.000"),8} {Number(score.Skill, "0.000"),8} {Number(score.Coverage, "0.0%"),9}");
         }
 
@@ -112,6 +112,7 @@ public sealed class ForecastReport
         ["forecasts"] = new JsonArray([.. Scores.Select(score => (JsonNode)new JsonObject
         {
             ["name"] = score.Name,
+            ["mse"] = Known(score.Mse),
             ["rmse"] = Known(score.Rmse),
             ["mae"] = Known(score.Mae),
             ["mase"] = Known(score.Mase),

@@ -21,8 +21,11 @@ public sealed class ForecastScore
     /// <summary>Rows scored.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Mean squared error, in the values' unit squared.</summary>
+    public double Mse => _squared / Count;
+
     /// <summary>Root of the mean squared error, in the values' unit.</summary>
-    public double Rmse => Math.Sqrt(_squared / Count);
+    public double Rmse => Math.Sqrt(Mse);
 
     /// <summary>Mean absolute error, in the values' unit.</summary>
     public double Mae => _absolute / Count;
