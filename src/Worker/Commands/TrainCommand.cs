@@ -14,16 +14,12 @@ internal static class TrainCommand
     {
         Argument<string> data = new("DATA") { Description = "A CSV file (.csv, .csv.gz) or a folder tree of them, all of one kind." };
         Option<string> output = new("--out") { Description = "Model file to write; a summary (.json) and pictures (.html) go beside it.", Required = true, HelpName = "FILE" };
-        Option<string> recipe = new("--recipe")
-        {
-            Description = string.Join("; ", Recipe.All.Select(one => $"{one.Name}: {one.Description}")) + ".",
-            DefaultValueFactory = _ => Recipe.All[0].Name,
-        };
-        recipe.AcceptOnlyFromAmong([.. Recipe.All.Select(one => one.Name)]);
+        Option<string> recipe = Bounded.Option("--recipe", string.Join("; ", Recipe.All.Select(one => $"{one.Name}: {one.Description}")) + ".",
+            Recipe.All[0].Name, name => Recipe.All.Any(one => one.Name == name), string.Join(" or ", Recipe.All.Select(one => one.Name)));
         Option<string?> timeColumn = new("--time-column") { Description = "Column of the event time; found by its name if not given.", HelpName = "NAME" };
         Option<string?> valueColumn = new("--value-column") { Description = "Column of values; needed where several hold numbers.", HelpName = "NAME" };
-        Option<string> gaps = new("--gaps") { Description = "Empty cells and NaN: refuse the file, skip the row as the worker does, or hold the value before.", DefaultValueFactory = _ => "refuse" };
-        gaps.AcceptOnlyFromAmong("refuse", "skip", "hold");
+        Option<string> gaps = Bounded.Option("--gaps", "Empty cells and NaN: refuse the file, skip the row as the worker does, or hold the value before.",
+            "refuse", policy => policy is "refuse" or "skip" or "hold", "refuse, skip or hold");
         Option<int> threads = Bounded.Option("--threads", "Threads of a run, or runs of a sweep at once. The model does not depend on it.", Environment.ProcessorCount,
             count => count is >= 1 and <= 1024, "1 to 1024");
         Option<bool> resume = new("--resume") { Description = "Goes on from the checkpoint that a run to the same --out left when it was killed." };
