@@ -15,6 +15,9 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <summary>Sums per unit: one per gate, and one more where the recurrent part of the last gate is kept apart.</summary>
     static abstract int Chains { get; }
 
+    /// <summary>Whether a unit's state is c besides h.</summary>
+    static abstract bool HasCell { get; }
+
     /// <summary>What the weights and biases of a gate are multiplied by when they are packed: 1/2 for a sigmoid, see <see cref="Activation"/>.</summary>
     static abstract float Scale(int gate);
 

@@ -13,6 +13,8 @@ internal readonly unsafe struct Gru<TLane> : IGates<TLane, Panel3<TLane>> where 
     /// <summary>r, z, q_n, a_n in the frame; the biases of r, z, a_n, q_n.</summary>
     public static int Chains => 4;
 
+    public static bool HasCell => false;
+
     public static float Scale(int gate) => gate == 2 ? 1f : 0.5f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -85,6 +85,8 @@ internal readonly unsafe struct ResetGates<TLane> : IGates<TLane, Panel2<TLane>>
 {
     public static int Chains => 2;
 
+    public static bool HasCell => true;
+
     public static float Scale(int gate) => 0.5f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,6 +13,8 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
 {
     public static int Chains => 4;
 
+    public static bool HasCell => true;
+
     public static float Scale(int gate) => gate == 2 ? 1f : 0.5f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace StreamRnn.Cells;
 
@@ -10,7 +11,7 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
     where TGates : struct, IGates<TLane, TPanel>
     where TPanel : struct, IPanel<TPanel, TLane>
 {
-    private const int MaxFrames = 6;
+    private const int MaxFrames = 6, RowsAhead = 2 * MaxFrames;
     private readonly PinnedFloats _packed;
     private readonly int _inputs;
     private readonly int _hidden;
@@ -53,30 +54,46 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
 
     public override int WorkFloats(int rows) => checked(FramesFloats + rows * _rowFloats);
 
+    /// <summary>
+    /// Tile outermost, so that its weights stay in the first cache level while the rows pass by. Streams come in random order, and their
+    /// rows from far away: a row is asked for two blocks before its h is gathered, and its c before the sums that need it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void StepMany(nint* inputs, nint* states, int count, float* work, bool backwards)
     {
         float* rows = work + FramesFloats;
-        for (int row = 0; row < count; row++)
-            Gather((float*)inputs[row], (float*)states[row], rows + row * (nint)_rowFloats);
-        StepRows(states, count, rows, work, backwards);
-    }
-
-    /// <summary>Tile outermost, so that its weights stay in the first cache level while the rows pass by.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private void StepRows(nint* states, int count, float* rows, float* frames, bool backwards)
-    {
         nint stride = _rowFloats;
+        for (int row = 0; row < RowsAhead && row < count; row++)
+            Prefetch((float*)states[row], _paddedHidden);
+
+        int gathered = 0;
         for (int i = 0; i < _tiles; i++)
         {
-            int tile = backwards ? _tiles - 1 - i : i;
+            int tile = backwards ? _tiles - 1 - i : i, unit = tile * TLane.Width;
             float* weights = _packed.Start + (nint)tile * _tileFloats;
             for (int row = 0, block; row < count; row += block)
             {
-                block = SumBlock(weights, rows + row * stride, stride, count - row, frames);
-                UpdateRows(frames, states + row, block, tile * TLane.Width);
+                int end = Math.Min(row + MaxFrames, count);
+                for (; gathered < end; gathered++)
+                {
+                    Gather((float*)inputs[gathered], (float*)states[gathered], rows + gathered * stride);
+                    if (gathered + RowsAhead < count)
+                        Prefetch((float*)states[gathered + RowsAhead], _paddedHidden);
+                }
+
+                for (int next = row; TGates.HasCell && next < end; next++)
+                    Prefetch((float*)states[next] + _paddedHidden + unit, 1);
+                block = SumBlock(weights, rows + row * stride, stride, count - row, work);
+                UpdateRows(work, states + row, block, unit);
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(float* from, int floats)
+    {
+        for (int i = 0; Sse.IsSupported && i < floats; i += 16)
+            Sse.Prefetch0(from + i);
     }
 
     /// <summary>The sums of six, three or two of the rows that are left, so that a single one stays behind only where it was alone.</summary>

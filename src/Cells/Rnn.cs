@@ -11,6 +11,8 @@ internal readonly unsafe struct Rnn<TLane> : IGates<TLane, Panel1<TLane>> where 
 {
     public static int Chains => 1;
 
+    public static bool HasCell => false;
+
     public static float Scale(int gate) => 1f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace StreamRnn.Cells;
 
@@ -121,7 +120,6 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
         nint* inputs = work.Inputs, states = work.States;
         for (int b = 0; b < count; b++)
             states[b] = (nint)Unsafe.AsPointer(ref slab.RowStart(rows[b]));
-        Prefetch(states, count);
 
         bool backwards = work.Backwards = !work.Backwards;
         foreach (RecurrentLayer layer in _layers)
@@ -173,17 +171,6 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
             inputs[b] = states[b];
             states[b] += _layerFloats * sizeof(float);
         }
-    }
-
-    /// <summary>Streams come in random order: their rows are asked for all at once, before the first is read.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Prefetch(nint* states, int count)
-    {
-        if (!Sse.IsSupported)
-            return;
-        for (int b = 0; b < count; b++)
-            for (int line = 0; line < _stateFloats * sizeof(float); line += 64)
-                Sse.Prefetch0((byte*)states[b] + line);
     }
 
     private sealed class Scratch(SequenceModel model, int maxRows, int layerFloats, int denseCount, int denseFloats) : StepScratch
