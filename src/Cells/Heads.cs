@@ -32,6 +32,13 @@ public static class Heads
         }
     }
 
+    /// <summary>
+    /// Puts the quantiles of one value into the order of their levels. A network may cross them; sorted, they are no further from the true
+    /// ones, whatever those are (Chernozhukov, Fernández-Val and Galichon, 2010).
+    /// </summary>
+    /// <param name="quantiles">By rising level.</param>
+    public static void Rearrange(Span<float> quantiles) => quantiles.Sort();
+
     /// <summary>p_i = e^(x_i - m) / sum over k of e^(x_k - m), m the largest x.</summary>
     private static void Softmax(ReadOnlySpan<float> raw, Span<float> p)
     {

@@ -18,6 +18,14 @@ public class HeadsTests
         Compare(HeadKind.Quantile, [-1, 0, 1], [-1, 0, 1]);
     }
 
+    [Fact]
+    public void Crossed_quantiles_are_put_in_order()
+    {
+        float[] quantiles = [2, 1, 3];
+        Heads.Rearrange(quantiles);
+        Assert.Equal([1f, 2f, 3f], quantiles);
+    }
+
     private static void Compare(HeadKind head, float[] raw, float[] expected)
     {
         Heads.Interpret(head, raw, raw);
