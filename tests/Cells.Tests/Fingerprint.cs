@@ -6,7 +6,7 @@ using System.Security.Cryptography;
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>
-/// One hash over the numbers of every cell case, printed by a process of its own, so that the runtime can be told to be another machine.
+/// One hash over the numbers of every cell case and every window with its gradients, printed by a process of its own, so that the runtime can be told to be another machine.
 /// </summary>
 internal static class Fingerprint
 {
@@ -20,6 +20,12 @@ internal static class Fingerprint
         {
             foreach (int[] stream in cell.Run(cell.Model(), [.. Enumerable.Range(0, 11)], steps: 40))
                 hash.AppendData(MemoryMarshal.AsBytes(stream.AsSpan()));
+        }
+
+        foreach (WindowCase window in WindowCase.Cases)
+        {
+            foreach (float[] values in window.Run())
+                hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
