@@ -39,7 +39,7 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel4<TLane>.Load(frame), frame, h, c), h);
 
-    /// <remarks>One division: the five reciprocals are products of that of all denominators.</remarks>
+    /// <remarks>Three divisions, each for one or two of the five fractions: more of them would wait for one another, fewer cost more products.</remarks>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)
@@ -50,8 +50,7 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
         (TLane op, TLane oq) = Activation.Tanh(TLane.Load(in frame[3 * TLane.Width]));
         (TLane cp, TLane cq) = Activation.Tanh(TLane.Load(in after[padded]));
         TLane one = TLane.Broadcast(1f), half = TLane.Broadcast(0.5f), quarter = TLane.Broadcast(0.25f);
-        TLane ifq = iq * fq, goq = gq * oq, gates = ifq * goq, reciprocal = one / (gates * cq);
-        TLane tanhC = cp * (reciprocal * gates), ofGates = reciprocal * cq, ofIf = ofGates * goq, ofGo = ofGates * ifq;
+        TLane tanhC = cp / cq, ofIf = one / (iq * fq), ofGo = one / (gq * oq);
         TLane ti = ip * (ofIf * fq), tf = fp * (ofIf * iq), g = gp * (ofGo * oq), to = op * (ofGo * gq);   // i, f, o = 1/2 + t/2
 
         TLane dh = TLane.Load(in *gradient);
@@ -60,9 +59,10 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
         TLane.Store(TLane.Zero, ref *gradient);
         TLane.Store(dc * f, ref gradient[padded]);
 
-        TLane.Store(dc * g * (quarter * (one - ti * ti)), ref *sums);
-        TLane.Store(dc * TLane.Load(in before[padded]) * (quarter * (one - tf * tf)), ref sums[step]);
+        TLane quarterDc = quarter * dc;   // i (1 - i) = (1 - ti^2) / 4
+        TLane.Store(quarterDc * g * (one - ti * ti), ref *sums);
+        TLane.Store(quarterDc * TLane.Load(in before[padded]) * (one - tf * tf), ref sums[step]);
         TLane.Store(dc * i * (one - g * g), ref sums[2 * step]);
-        TLane.Store(dh * tanhC * (quarter * (one - to * to)), ref sums[3 * step]);
+        TLane.Store(quarter * dh * tanhC * (one - to * to), ref sums[3 * step]);
     }
 }
