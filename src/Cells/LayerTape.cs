@@ -20,7 +20,8 @@ internal sealed unsafe class LayerTape
         _states = new PinnedFloats(checked((maxSteps + 1) * SumsTape.SliceRows * StateFloats));
         _stateGradients = new PinnedFloats(SumsTape.SliceRows * StateFloats);
         _recurrentMask = new PinnedFloats(SumsTape.SliceRows * shape.PaddedHidden);
-        _hiddenGradients = new PinnedFloats(SumsTape.SliceRows * shape.PaddedHidden);
+        HiddenFloats = 2 * shape.PaddedHidden;
+        _hiddenGradients = new PinnedFloats(SumsTape.SliceRows * HiddenFloats);
     }
 
     /// <summary>One for each affine map; all read the same inputs.</summary>
@@ -47,7 +48,10 @@ internal sealed unsafe class LayerTape
     /// <summary>[rows, padded units]: what h is multiplied by before U reads it; of recurrent dropout.</summary>
     public float* RecurrentMask => _recurrentMask.Start;
 
-    /// <summary>[rows, padded units], working memory: dL/d of what U reads.</summary>
+    /// <summary>Floats of a row of <see cref="HiddenGradients"/>.</summary>
+    public int HiddenFloats { get; }
+
+    /// <summary>[rows] of dL/d of what U reads and, of a cell that needs it, of what its gates hand on; working memory.</summary>
     public float* HiddenGradients => _hiddenGradients.Start;
 
     /// <summary>[rows] of the state before step s; after the last, the final one.</summary>

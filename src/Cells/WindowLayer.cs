@@ -99,14 +99,15 @@ internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TL
 
     protected abstract void AddWeightGradients(LayerTape tape, int firstStep, int steps);
 
-    /// <summary>dL/dh before the step += the mask times what reached h behind it.</summary>
-    protected void AddMasked(LayerTape tape)
+    /// <summary>dL/dh before the step += what has reached what U read, through the mask where there is one.</summary>
+    protected void AddHiddenGradients(LayerTape tape, bool masked)
     {
         for (int row = 0; row < tape.Rows; row++)
         {
-            float* h = tape.StateGradients + row * (nint)tape.StateFloats, mask = tape.RecurrentMask + row * (nint)_padded, from = tape.HiddenGradients + row * (nint)_padded;
+            float* h = tape.StateGradients + row * (nint)tape.StateFloats, from = tape.HiddenGradients + row * (nint)tape.HiddenFloats;
+            float* mask = tape.RecurrentMask + row * (nint)_padded;
             for (int j = 0; j < _padded; j += TLane.Width)
-                TLane.Store(TLane.MultiplyAdd(TLane.Load(from + j), TLane.Load(mask + j), TLane.Load(h + j)), h + j);
+                TLane.Store(masked ? TLane.MultiplyAdd(TLane.Load(from + j), TLane.Load(mask + j), TLane.Load(h + j)) : TLane.Load(from + j) + TLane.Load(h + j), h + j);
         }
     }
 
@@ -189,9 +190,9 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel> : WindowLayer<TL
         UpdateBack(tape, step, sums, active, count);
         if (masked)
         {
-            new Span<float>(tape.HiddenGradients, tape.Rows * Padded).Clear();
-            _sums.AddHiddenGradients(tape.Sums[0], sums, tape.HiddenGradients, Padded);
-            AddMasked(tape);
+            new Span<float>(tape.HiddenGradients, tape.Rows * tape.HiddenFloats).Clear();
+            _sums.AddHiddenGradients(tape.Sums[0], sums, tape.HiddenGradients, tape.HiddenFloats);
+            AddHiddenGradients(tape, masked);
         }
         else
         {

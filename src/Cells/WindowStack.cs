@@ -108,7 +108,7 @@ internal sealed unsafe class WindowStack<TLane> : WindowNetwork where TLane : st
         CellKind.Lstm => new WindowLayer<TLane, Lstm<TLane>, Panel4<TLane>>(Layout, slots),
         CellKind.Gru => new WindowLayer<TLane, Gru<TLane>, Panel3<TLane>>(Layout, slots),
         CellKind.Rnn => new WindowLayer<TLane, Rnn<TLane>, Panel1<TLane>>(Layout, slots),
-        _ => throw new NotSupportedException($"{Shape} has no windows yet."),
+        _ => new WindowResetBefore<TLane>(Layout, slots),
     };
 
     private LayerTape CreateTape(int layer, int direction) => _layers[layer * Shape.Directions + direction].CreateTape(Shape, direction, _maxSteps);
