@@ -9,6 +9,7 @@ namespace StreamRnn.Cells;
 /// </summary>
 internal sealed unsafe class Dense<TLane> where TLane : struct, ILane<TLane>
 {
+    private readonly DenseSlots _slots;
     private readonly PinnedFloats _weights;
     private readonly float[] _bias;
     private readonly int _paddedInputs;
@@ -19,15 +20,28 @@ internal sealed unsafe class Dense<TLane> where TLane : struct, ILane<TLane>
     /// <param name="activation">Of the sums.</param>
     public Dense(ReadOnlySpan<float> parameters, DenseSlots slots, DenseActivation activation)
     {
-        Slot weights = slots.Weights;
-        (_bias, _activation) = (slots.Bias.In(parameters).ToArray(), activation);
-        _paddedInputs = PinnedFloats.WholeLines(weights.Columns);
-        _weights = new PinnedFloats(checked(weights.Rows * _paddedInputs));
-        for (int unit = 0; unit < weights.Rows; unit++)
-            weights.In(parameters).Slice(unit * weights.Columns, weights.Columns).CopyTo(_weights.Span[(unit * _paddedInputs)..]);
+        (_slots, _activation) = (slots, activation);
+        _bias = new float[slots.Weights.Rows];
+        _paddedInputs = PinnedFloats.WholeLines(slots.Weights.Columns);
+        _weights = new PinnedFloats(checked(slots.Weights.Rows * _paddedInputs));
+        Repack(parameters);
     }
 
+    public DenseActivation Activation => _activation;
+
+    /// <summary>V, [units, inputs in whole cache lines].</summary>
+    public float* Weights => _weights.Start;
+
     public int Units => _bias.Length;
+
+    /// <summary>Takes other parameters of the same shape.</summary>
+    public void Repack(ReadOnlySpan<float> parameters)
+    {
+        Slot weights = _slots.Weights;
+        for (int unit = 0; unit < weights.Rows; unit++)
+            weights.In(parameters).Slice(unit * weights.Columns, weights.Columns).CopyTo(_weights.Span[(unit * _paddedInputs)..]);
+        _slots.Bias.In(parameters).CopyTo(_bias);
+    }
 
     /// <param name="x">[count] addresses of [inputs] floats, padded to a multiple of 16 with anything finite.</param>
     /// <param name="count">Rows.</param>
@@ -88,7 +102,7 @@ internal sealed unsafe class Dense<TLane> where TLane : struct, ILane<TLane>
     {
         for (int row = 0; row < count; row++, y += stride)
             for (int i = 0; i < _bias.Length; i += TLane.Width)
-                TLane.Store(Activation.Dense(_activation, TLane.Load(y + i)), y + i);
+                TLane.Store(Cells.Activation.Dense(_activation, TLane.Load(y + i)), y + i);
     }
 }
 
