@@ -35,7 +35,7 @@ internal sealed unsafe class WindowHead<TLane> where TLane : struct, ILane<TLane
     public void Forward(HeadTape tape, int cells)
     {
         for (int i = 0; i < _layers.Length; i++)
-            _layers[i].Step(tape.Addresses(i, cells), cells, tape.Values(i + 1), tape.Stride(i + 1));
+            _layers[i].StepMany(tape.Addresses(i, cells), cells, tape.Values(i + 1), tape.Stride(i + 1));
     }
 
     /// <summary>Fills all gradients of the tape from those of the last values.</summary>
