@@ -242,6 +242,26 @@ public sealed class ModelCheckTests : IDisposable
     }
 
     [Theory]
+    [InlineData("row,prediction_norm_f64", false)]
+    [InlineData("prediction_norm,comment", true)]
+    public void Forecasts_in_a_csv_do_as_well(string header, bool valueFirst)
+    {
+        string data = TrainedElsewhere(rows: 20, out string model);
+        string tensors = Path.Combine(_folder, "m_expected.safetensors"), csv = Path.ChangeExtension(tensors, ".csv");
+        SafeTensors file = new("m", File.ReadAllBytes(tensors));
+        double[] norm = file.Doubles(file.Tensors["prediction_norm_f64"]);
+        File.Delete(tensors);
+        File.WriteAllLines(csv, [header, .. norm.Select((value, row) => valueFirst ? FormattableString.Invariant($"{value:R},x") : FormattableString.Invariant($"{row},{value:R}"))]);
+
+        CheckResult result = ModelCheck.Check(model, data);
+        Assert.True(result.Holds);
+        Assert.Equal("prediction_norm, of the csv", Assert.Single(result.Quantities).Name);
+
+        File.WriteAllLines(csv, ["row,forecast", "0,1"]);
+        Assert.Contains("prediction_norm", Assert.Throws<InvalidDataException>(() => ModelCheck.Check(model, data)).Message);
+    }
+
+    [Theory]
     [InlineData("norm_std", "[0]")]
     [InlineData("norm_mean", "about 17")]
     [InlineData("inputs", "OT,LUFL")]

@@ -96,32 +96,36 @@ internal sealed class TrainedModel
 
     private int CheckCsv(string path, string data)
     {
-        List<int> numbers = [];
-        List<double> norm = [], raw = [];
-        string[] columns = ["row", "prediction_norm_f64", "prediction_raw_f64"];
-        double[] fields = new double[columns.Length];
-        using CsvRecording csv = CsvRecording.Open(path, new RecordingOptions { ValueColumns = columns });
+        Dictionary<string, double[]> columns = ReadColumns(path);
+        if (!columns.TryGetValue("prediction_norm_f64", out double[]? norm) && !columns.TryGetValue("prediction_norm", out norm))
+            throw new InvalidDataException($"{Path.GetFileName(path)}: there is no column prediction_norm_f64 or prediction_norm; its columns are {string.Join(", ", columns.Keys)}.");
+        double[] rows = columns.TryGetValue("row", out double[]? numbers) ? numbers : [.. Enumerable.Range(0, norm.Length).Select(row => (double)row)];
+        if (rows.Length == 0 || rows.Min() < 0 || rows.Any(row => row != Math.Floor(row)))
+            throw new InvalidDataException($"{Path.GetFileName(path)}: whole rows from 0 on are expected in it; was it written completely?");
+        Run run = Step(Read(data, (int)rows.Max() + 1));
+        double[] found = [.. rows.Select(row => run.Forecasts[(int)row])];
+        Compare("prediction_norm, of the csv", found, norm, Tolerance);
+        if (_target >= 0 && columns.TryGetValue("prediction_raw_f64", out double[]? raw))
+            CompareRaw("prediction_raw, of the csv", found, raw);
+        return (int)rows.Max() + 1;
+    }
+
+    /// <summary>Every column of numbers, by name.</summary>
+    private static Dictionary<string, double[]> ReadColumns(string path)
+    {
+        using CsvRecording csv = CsvRecording.Open(path);
+        List<double>[] columns = [.. csv.ValueColumns.Select(_ => new List<double>())];
         while (csv.TryRead())
         {
             for (int column = 0; column < columns.Length; column++)
             {
-                if (csv.TryGetValue(column, out fields[column]) != TickFault.None)
-                    throw new InvalidDataException($"{Path.GetFileName(path)}: line {csv.Line}: {columns[column]} is no number; take a fresh copy of the file.");
+                if (csv.TryGetValue(column, out double value) != TickFault.None)
+                    throw new InvalidDataException($"{Path.GetFileName(path)}: line {csv.Line}: {csv.ValueColumns[column]} is no number; take a fresh copy of the file.");
+                columns[column].Add(value);
             }
-
-            numbers.Add((int)fields[0]);
-            norm.Add(fields[1]);
-            raw.Add(fields[2]);
         }
 
-        if (numbers.Count == 0 || numbers.Min() < 0)
-            throw new InvalidDataException($"{Path.GetFileName(path)}: there are no rows from 0 on in it; was it written completely?");
-        Run run = Step(Read(data, numbers.Max() + 1));
-        double[] found = [.. numbers.Select(row => run.Forecasts[row])];
-        Compare("prediction_norm, of the csv", found, [.. norm], Tolerance);
-        if (_target >= 0)
-            CompareRaw("prediction_raw, of the csv", found, [.. raw]);
-        return numbers.Max() + 1;
+        return csv.ValueColumns.Zip(columns).ToDictionary(pair => pair.First, pair => pair.Second.ToArray());
     }
 
     /// <summary>The first rows of the recording, [row][input].</summary>
@@ -171,10 +175,10 @@ internal sealed class TrainedModel
     private void CompareRaw(string name, double[] found, double[] truth) =>
         Compare(name, Array.ConvertAll(found, z => z * _deviations[_target] + _means[_target]), truth, Tolerance * _deviations[_target]);
 
-    /// <summary>The same rows through the forecaster that the worker runs, where it can run the model: it feeds one value.</summary>
+    /// <summary>The same rows through the forecaster that the worker runs, where it can run the model: it feeds the one value that is forecast.</summary>
     private void CompareWorker(double[][] rows, double[] truth)
     {
-        if (_inputs.Length > 1)
+        if (_inputs.Length > 1 || _target != 0 || !_model.Metadata.ContainsKey(ForecasterFile.MeanKey))
             return;
         Forecaster forecaster = ForecasterFile.Create(_model);
         var slab = new StateSlab(forecaster.RowFloats);
