@@ -36,13 +36,17 @@ public abstract class ValueEncoder
 /// <summary>The value less a fixed mean, by a fixed deviation; the first output is the next value in the same measure.</summary>
 public sealed class ZScoreEncoder(double mean, double deviation) : ValueEncoder
 {
+    /// <summary>Far beyond any value that was learned from, and no infinity: one times a weight of zero would be no number for ever after.</summary>
+    private const double Largest = 1e30;
+
     public override int InputCount => 1;
 
     public override int OutputCount => 1;
 
     public override int MemoryFloats => 0;
 
-    public override void Encode(Span<float> memory, long time, double value, Span<float> inputs) => inputs[0] = (float)((value - mean) / deviation);
+    public override void Encode(Span<float> memory, long time, double value, Span<float> inputs) =>
+        inputs[0] = (float)Math.Clamp((value - mean) / deviation, -Largest, Largest);
 
     public override ValueForecast Decode(ReadOnlySpan<float> memory, double value, ReadOnlySpan<float> outputs) => new(mean + deviation * outputs[0]);
 }
