@@ -118,7 +118,9 @@ public sealed class PacketIntake(
                 return Accept(in packet, hash);
             Interlocked.Increment(ref _packetsRepeated);
             PacketLedger ledger = LedgerOf(packet);
-            journal.Acknowledge(position, ledger, Open(ledger, packet, count: 1));
+            long number = Open(ledger, packet, count: 1);
+            ledger.SetPosition(number, position);   // its acknowledgement settles the original
+            journal.Acknowledge(position, ledger, number);
             return 0;
         }
     }

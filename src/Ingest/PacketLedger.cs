@@ -1,4 +1,5 @@
 using System.Numerics;
+using StreamRnn.Ingest.Mqtt;
 
 namespace StreamRnn.Ingest;
 
@@ -112,4 +113,7 @@ public sealed class PacketLedger
 
 /// <summary>An acknowledgement to send: PUBACK at QoS 1, PUBREC at QoS 2, PUBCOMP for <see cref="PacketLedger.Release"/>.</summary>
 /// <param name="Position">Of its packet in the journal; 0 where nothing was written down.</param>
-public readonly record struct PacketAcknowledgement(ushort PacketId, byte Qos, long Position = 0);
+public readonly record struct PacketAcknowledgement(ushort PacketId, byte Qos, long Position = 0)
+{
+    public MqttPacketType PacketType => Qos switch { 2 => MqttPacketType.Pubrec, PacketLedger.Release => MqttPacketType.Pubcomp, _ => MqttPacketType.Puback };
+}

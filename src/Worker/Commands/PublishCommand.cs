@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using StreamRnn.Ingest.Mqtt;
@@ -13,6 +14,7 @@ namespace StreamRnn.Worker.Commands;
 internal static class PublishCommand
 {
     private static readonly TimeSpan ConfirmationPatience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan SessionExpiry = TimeSpan.FromMinutes(10);
 
     public static Command Create()
     {
@@ -26,7 +28,7 @@ internal static class PublishCommand
                 result.AddError($"--topic is '{name}'; a message goes to one topic, without '+' and '#'.");
         });
         Option<double> rate = Bounded.Option("--rate", "Messages per second; 0 is as fast as the broker takes them.", 0.0, value => value >= 0, "0 or more");
-        Option<int> qos = Bounded.Option("--qos", "Quality of service, 0 or 1.", 1, value => value is 0 or 1, "0 or 1");
+        Option<int> qos = Bounded.Option("--qos", "Quality of service, 0, 1 or 2.", 1, value => value is >= 0 and <= 2, "0, 1 or 2");
         Option<int> devices = Bounded.Option(
             "--devices", "Play each row to so many topics, TOPIC/0, TOPIC/1, ...: one for each device.", 1, value => value is >= 1 and <= 1_000_000, "1 to 1000000");
         Option<long> rows = Bounded.Option("--rows", "Play so many rows of each recording at most.", long.MaxValue, value => value > 0, "1 or more");
@@ -53,9 +55,9 @@ internal static class PublishCommand
                 {
                     Host = parsed.GetRequiredValue(host),
                     Port = parsed.GetValue(port),
-                    ClientId = $"streamrnn-publish-{Environment.ProcessId}",
-                    CleanStart = true,
-                    SessionExpiry = ConfirmationPatience,
+                    // A session of its own, which goes on after a lost connection: then the broker knows what it has already.
+                    ClientId = $"streamrnn-publish-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}",
+                    SessionExpiry = SessionExpiry,
                     Username = parsed.GetValue(username),
                     Password = password,
                 },

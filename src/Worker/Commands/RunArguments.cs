@@ -21,7 +21,7 @@ internal sealed class RunArguments
         Description = "A topic filter to take ticks from; may be repeated; '#' unless configured.",
         HelpName = "FILTER",
     };
-    private readonly Option<int?> _qos = new("--qos") { Description = "Quality of service of the subscriptions, 0 or 1.", HelpName = "0|1" };
+    private readonly Option<int?> _qos = new("--qos") { Description = "Quality of service of the subscriptions: 0, 1 or 2.", HelpName = "0|1|2" };
     private readonly Option<string?> _model = new("--model")
     {
         Description = "Model file of every stream that no pattern names; the default model unless configured.",

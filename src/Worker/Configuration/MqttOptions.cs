@@ -130,8 +130,11 @@ public sealed record SubscriptionOptions : IValidatableObject
     [Required]
     public string Filter { get; init; } = "";
 
-    /// <summary>1: the broker keeps what the worker has not acknowledged. 0: whatever is lost on the way is lost.</summary>
-    [Range(0, 1)]
+    /// <summary>
+    /// 1 and 2: the broker keeps what the worker has not acknowledged; at 2 it also delivers once, for two packets more. 0: whatever is lost
+    /// on the way is lost.
+    /// </summary>
+    [Range(0, 2)]
     public int Qos { get; init; } = 1;
 
     /// <summary>Model file of the streams of this filter; null is the worker's.</summary>

@@ -20,12 +20,12 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     private readonly bool _withStatus;
 
     public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, FaultCounters faults, TickTraces traces, WorkerMetrics metrics,
-        ILoggerFactory loggers)
+        ILoggerFactory loggers, ITickJournal? journal)
     {
         _traces = traces;
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
-        _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>(), faults: faults);
+        _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>(), faults: faults, journal: journal);
         _send = _broker.Gather;
         metrics.ObserveBroker(_broker);
     }

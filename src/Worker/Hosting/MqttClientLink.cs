@@ -31,7 +31,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
     /// <param name="failed">Told why, with the remedy, when coming back to the broker is of no use; must not block.</param>
     public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, Action<string> failed, FaultCounters faults, TickTraces traces,
-        WorkerMetrics metrics, ILoggerFactory loggers, TimeProvider clock)
+        WorkerMetrics metrics, ILoggerFactory loggers, TimeProvider clock, ITickJournal? journal)
     {
         (_mqtt, _failed, _traces, _metrics) = (options.Mqtt, failed, traces, metrics);
         _notices = new NoticeCodec(options.Publish.Prefix);
@@ -39,7 +39,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
         ILogger logger = loggers.CreateLogger<MqttClient>();
         bool received = false, sent = false;   // whether each has worked once: what a broker refuses later may be its own trouble
-        _receiver = new MqttClient(LinkOptions.Receiver(options), handler, logger, clock, faults)
+        _receiver = new MqttClient(LinkOptions.Receiver(options), handler, logger, clock, faults, journal)
         {
             StateChanged = state =>
             {

@@ -56,8 +56,8 @@ internal sealed class StreamWorker : IDisposable
         }
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
-            ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers)
-            : new MqttClientLink(options, Take, Fail, Faults, traces, metrics, loggers, clock);
+            ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers, _durable?.Log)
+            : new MqttClientLink(options, Take, Fail, Faults, traces, metrics, loggers, clock, _durable?.Log);
         MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);

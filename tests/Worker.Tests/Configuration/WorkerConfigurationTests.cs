@@ -121,7 +121,7 @@ public class WorkerConfigurationTests
     [InlineData("Mqtt:Port", "0", "65536")]
     [InlineData("Mqtt:KeepAlive", "0s", "19h")]
     [InlineData("Mqtt:SessionExpiry", null, "366d")]
-    [InlineData("Mqtt:Subscriptions:0:Qos", "-1", "2")]
+    [InlineData("Mqtt:Subscriptions:0:Qos", "-1", "3")]
     [InlineData("Broker:Port", "-1", "65536")]
     [InlineData("Broker:Clients", "0", "100001")]
     [InlineData("Broker:RetainedMessages", "-1", "1000001")]

@@ -39,7 +39,7 @@ internal sealed class BrokerConnection
 
     public EndPoint? Remote { get; }
 
-    /// <summary>QoS 1 deliveries the client takes unacknowledged.</summary>
+    /// <summary>Deliveries above QoS 0 that the client takes unacknowledged.</summary>
     public int SendMaximum => _protocol.SendMaximum;
 
     public bool IsReader => Environment.CurrentManagedThreadId == _reader.ManagedThreadId;
@@ -61,6 +61,9 @@ internal sealed class BrokerConnection
             Abort(MqttBrokerClose.SlowConsumer, MqttReasonCode.Success);
         MarkForSender();
     }
+
+    /// <summary>Tells the client that we know it has received a QoS 2 delivery.</summary>
+    public void Release(ushort packetId) => _protocol.Reply(MqttPacketType.Pubrel, packetId);
 
     public BrokerSend TrySend(in Delivery delivery, bool dup, long now)
     {

@@ -22,8 +22,6 @@ internal static class BrokerHandshake
             return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.ClientIdentifierNotValid, "the client id is too long");
         if (connect.ClientId.IsEmpty && !connect.CleanStart && connect.Version == MqttVersion.V311)
             return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.ClientIdentifierNotValid, "a session to keep, without a client id");
-        if (connect is { HasWill: true, WillQos: 2, Version: MqttVersion.V5 })
-            return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.QosNotSupported, "a will of QoS 2");
         if (connect.WillTopic.Length + connect.WillPayload.Length + connect.WillProperties.Bytes.Length > MaximumWillBytes)
             return Refusal(MqttBrokerClose.SessionRefused, MqttReasonCode.QuotaExceeded, "the will is too large");
         return BrokerVerdict.GoOn;
@@ -41,7 +39,7 @@ internal static class BrokerHandshake
     }
 
     /// <summary>Gives the connection its session and tells the client the terms.</summary>
-    public static BrokerSession Accept(MqttBroker broker, BrokerConnection connection, in MqttConnect connect, out int keepAliveSeconds)
+    public static BrokerSession Accept(MqttBroker broker, BrokerConnection connection, in MqttConnect connect, out int keepAliveSeconds, out bool isResumed)
     {
         MqttBrokerOptions options = broker.Options;
         MqttVersion version = connect.Version;
@@ -65,11 +63,15 @@ internal static class BrokerHandshake
         }, connect.WillProperties, broker.State.Now);
         long willDelay = connect.WillProperties.NumberOr(MqttPropertyId.WillDelayInterval, 0) * 1000L;
 
-        return broker.State.Attach(connection, clientId, connect.CleanStart, expiry, will, willDelay, present =>
+        bool wasPresent = false;
+        BrokerSession session = broker.State.Attach(connection, clientId, connect.CleanStart, expiry, will, willDelay, present =>
         {
+            wasPresent = present;
             SendTerms(present);
             Log.ClientConnected(broker.Logger, clientId, connection.Remote, version, present);
         });
+        isResumed = wasPresent;
+        return session;
 
         void SendTerms(bool present)
         {
@@ -78,7 +80,6 @@ internal static class BrokerHandshake
             if (version == MqttVersion.V5)
             {
                 terms.Number(MqttPropertyId.ReceiveMaximum, (uint)options.ReceiveMaximum);
-                terms.Number(MqttPropertyId.MaximumQos, 1);
                 terms.Number(MqttPropertyId.MaximumPacketSize, (uint)options.MaximumPacketBytes);
                 terms.Number(MqttPropertyId.TopicAliasMaximum, (uint)options.TopicAliasMaximum);
                 terms.Number(MqttPropertyId.SharedSubscriptionAvailable, 0);

@@ -85,6 +85,6 @@ internal sealed class BrokerMessage
 
 /// <summary>A message on its way to one session.</summary>
 /// <param name="Qos">The lower of the message's and the subscription's.</param>
-/// <param name="PacketId">0 until it is sent at QoS 1.</param>
+/// <param name="PacketId">0 until it is sent above QoS 0.</param>
 /// <param name="Identifiers">Of the subscriptions that matched.</param>
 internal readonly record struct Delivery(BrokerMessage Message, byte Qos, bool Retain, ushort PacketId, uint[]? Identifiers);

@@ -12,6 +12,7 @@ internal sealed class BrokerProtocol
     private readonly object _taking = new();
     private readonly TopicAliases _aliases;
     private BrokerSession? _session;
+    private PacketSource? _source;
     private bool _keepWill = true;
     private long? _expiryMilliseconds;
 
@@ -20,7 +21,7 @@ internal sealed class BrokerProtocol
         _broker = broker;
         _connection = connection;
         _aliases = new TopicAliases(broker.Options.TopicAliasMaximum);
-        _ledger = new PacketLedger(broker.Options.ReceiveMaximum, () =>
+        _ledger = new PacketLedger(2 * broker.Options.ReceiveMaximum, () =>   // at QoS 2 a message is owed two answers
         {
             if (!connection.IsReader)
                 broker.Sender.Mark(connection);
@@ -55,7 +56,7 @@ internal sealed class BrokerProtocol
         {
             case MqttPacketType.Publish:
                 return HandlePublish(packet);
-            case MqttPacketType.Puback or MqttPacketType.Pubrel:
+            case MqttPacketType.Puback or MqttPacketType.Pubrec or MqttPacketType.Pubrel or MqttPacketType.Pubcomp:
                 return HandleAcknowledgement(packet, _session);
             case MqttPacketType.Subscribe:
                 return HandleSubscribe(packet, _session);
@@ -84,11 +85,8 @@ internal sealed class BrokerProtocol
                 int length = 0;
                 foreach (PacketAcknowledgement acknowledgement in due[..count])
                 {
-                    if (acknowledgement.Qos == 2)
-                        _broker.State.Receive(_session, acknowledgement.PacketId);
-                    MqttPacketType type = acknowledgement.Qos == 2 ? MqttPacketType.Pubrec : MqttPacketType.Puback;
                     MqttPacketWriter.TryWrite(packets[length..], Version,
-                        new MqttAcknowledgement { Type = type, PacketId = acknowledgement.PacketId }, out int written);
+                        new MqttAcknowledgement { Type = acknowledgement.PacketType, PacketId = acknowledgement.PacketId }, out int written);
                     length += written;
                 }
                 _connection.Reply(packets[..length]);
@@ -150,9 +148,22 @@ internal sealed class BrokerProtocol
         SendMaximum = (int)Math.Min(connect.Properties.NumberOr(MqttPropertyId.ReceiveMaximum, ushort.MaxValue),
             (uint)_broker.Options.MaximumInFlight);
         ClientMaximumPacketBytes = connect.Properties.NumberOr(MqttPropertyId.MaximumPacketSize, uint.MaxValue);
-        _session = BrokerHandshake.Accept(_broker, _connection, connect, out int keepAliveSeconds);
+        BrokerSession session = BrokerHandshake.Accept(_broker, _connection, connect, out int keepAliveSeconds, out bool isResumed);
+        _source = OpenSource(session, isResumed);
+        _session = session;
         TimeoutMilliseconds = keepAliveSeconds * 1500;
         return BrokerVerdict.GoOn;
+    }
+
+    /// <summary>What this client may send again. Waits for the reader of a connection that was taken over, outside the broker's lock.</summary>
+    private PacketSource OpenSource(BrokerSession session, bool isResumed)
+    {
+        PacketSource? source = session.Source;
+        if (_broker.Journal is ITickJournal journal)
+            source = journal.Open(session.ClientId, session.ExpiryMilliseconds > 0 ? DuplicateRule.Redelivery : DuplicateRule.None, isResumed);
+        else
+            (source ??= new PacketSource(id: 0, session.ClientId, DuplicateRule.None, capacity: 1)).Connect(isResumed);
+        return session.Source = source;
     }
 
     private BrokerVerdict HandlePublish(in MqttPacket packet)
@@ -160,8 +171,6 @@ internal sealed class BrokerProtocol
         MqttFault fault = MqttPublish.TryParse(packet, Version, out MqttPublish publish);
         if (fault != MqttFault.None)
             return BrokerVerdict.Malformed(fault);
-        if (publish.Qos == 2 && Version == MqttVersion.V5)
-            return BrokerVerdict.ProtocolError("QoS 2, though Maximum QoS is 1", MqttReasonCode.QosNotSupported);
         if (publish.Properties.NumberOr(MqttPropertyId.SubscriptionIdentifier, 0) != 0)
             return BrokerVerdict.ProtocolError("a subscription identifier from a client");
         if (!_aliases.TryResolve(ref publish))
@@ -171,35 +180,46 @@ internal sealed class BrokerProtocol
             return BrokerVerdict.ProtocolError("more in flight than Receive Maximum", MqttReasonCode.ReceiveMaximumExceeded);
         if (_connection.IsAborted)
             return BrokerVerdict.GoOn;
-        if (publish.Qos == 2)
+        PacketSource source = _source!;
+        bool isRepeat = publish.Qos == 2 && source.IsUnreleased(publish.PacketId);
+        if (publish.Qos == 2 && !isRepeat && source.UnreleasedCount >= _broker.Options.ReceiveMaximum)
+            return BrokerVerdict.ProtocolError("too many QoS 2 messages without PUBREL", MqttReasonCode.ReceiveMaximumExceeded);
+
+        // A journal recognises repeats by itself, and knows when the original is on disk.
+        if (isRepeat && _broker.Journal is null)
         {
-            if (_broker.State.IsReceived(_session!, publish.PacketId, out int unreleasedCount))
-            {
-                Reply(MqttPacketType.Pubrec, publish.PacketId);
-                return BrokerVerdict.GoOn;
-            }
-            if (unreleasedCount >= _broker.Options.ReceiveMaximum)
-                return BrokerVerdict.ProtocolError("too many QoS 2 messages without PUBREL");
+            _ledger.TryOpen(publish.PacketId, publish.Qos, tickCount: 0);
+            return BrokerVerdict.GoOn;
         }
 
+        if (publish.Qos == 2 && _broker.Journal is null)
+            source.Note(publish.PacketId, publish.Qos, hash: 0, position: 0);
+
         // RETAIN asks the broker to keep the message. To the owner, as to any subscriber of the moment, it is a message like others.
-        _broker.Take(publish with { Retain = false }, new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt });
+        _broker.Take(publish with { Retain = false },
+            new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt, Source = source });
+        if (isRepeat)
+            return BrokerVerdict.GoOn;
+        if (publish.Qos == 2 && !source.IsUnreleased(publish.PacketId))
+            source.Note(publish.PacketId, publish.Qos, hash: 0, position: 0);   // not the owner's, but subscribers shall have it once
         _broker.State.Route(publish, _session);
         return BrokerVerdict.GoOn;
     }
 
+    private bool IsFull => _ledger.OpenCount >= _broker.Options.ReceiveMaximum;
+
     /// <summary>An MQTT 5 client knows the limit; one of 3.1.1 does not and waits for room unread.</summary>
     private bool HasRoom()
     {
-        if (!_ledger.IsFull)
+        if (!IsFull)
             return true;
         _connection.FlushReplies();
         lock (_taking)
         {
-            while (_ledger.IsFull && Version == MqttVersion.V311 && !_connection.IsAborted)
+            while (IsFull && Version == MqttVersion.V311 && !_connection.IsAborted)
                 Monitor.Wait(_taking);
         }
-        return !_ledger.IsFull || _connection.IsAborted;
+        return !IsFull || _connection.IsAborted;
     }
 
     private BrokerVerdict HandleAcknowledgement(in MqttPacket packet, BrokerSession session)
@@ -207,16 +227,37 @@ internal sealed class BrokerProtocol
         MqttFault fault = MqttAcknowledgement.TryParse(packet, Version, out MqttAcknowledgement acknowledgement);
         if (fault != MqttFault.None)
             return BrokerVerdict.Malformed(fault);
-        if (packet.Type == MqttPacketType.Puback)
+        switch (packet.Type)
         {
-            _broker.State.TryAcknowledge(session, acknowledgement.PacketId);
-        }
-        else
-        {
-            _broker.State.Release(session, acknowledgement.PacketId);
-            Reply(MqttPacketType.Pubcomp, acknowledgement.PacketId);
+            case MqttPacketType.Pubrel:
+                return HandleRelease(acknowledgement.PacketId, _source!);
+            case MqttPacketType.Pubrec when (byte)acknowledgement.ReasonCode < 0x80:
+                _broker.State.Receive(session, acknowledgement.PacketId);
+                Reply(MqttPacketType.Pubrel, acknowledgement.PacketId);
+                break;
+            default:
+                _broker.State.TryAcknowledge(session, acknowledgement.PacketId);
+                break;
         }
         return BrokerVerdict.GoOn;
+    }
+
+    /// <summary>The client has let go of a QoS 2 message; PUBCOMP leaves when that is written down.</summary>
+    private BrokerVerdict HandleRelease(ushort packetId, PacketSource source)
+    {
+        if (_broker.Journal is not ITickJournal journal)
+        {
+            source.Release(packetId);
+            return _ledger.TryOpen(packetId, PacketLedger.Release, tickCount: 0) >= 0 ? BrokerVerdict.GoOn : TooMany();
+        }
+        long release = _ledger.TryOpen(packetId, PacketLedger.Release, tickCount: 1);
+        if (release < 0)
+            return TooMany();
+        journal.Release(source, packetId, _ledger, release);
+        return BrokerVerdict.GoOn;
+
+        static BrokerVerdict TooMany() =>
+            BrokerVerdict.ProtocolError("more PUBRELs than messages it may have in flight", MqttReasonCode.ReceiveMaximumExceeded);
     }
 
     private BrokerVerdict HandleSubscribe(in MqttPacket packet, BrokerSession session)
@@ -283,7 +324,7 @@ internal sealed class BrokerProtocol
         return new BrokerVerdict(MqttBrokerClose.ClientDisconnected, MqttReasonCode.Success, "DISCONNECT");
     }
 
-    private void Reply(MqttPacketType type, ushort packetId)
+    public void Reply(MqttPacketType type, ushort packetId)
     {
         Span<byte> packet = stackalloc byte[8];
         MqttPacketWriter.TryWrite(packet, Version, new MqttAcknowledgement { Type = type, PacketId = packetId }, out int length);

@@ -8,6 +8,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
 {
     private Queue<Delivery> _waiting = new();
     private readonly Dictionary<ushort, (long Order, Delivery Delivery)> _inFlight = [];
+    private readonly Dictionary<ushort, long> _releasing = [];   // QoS 2 deliveries the client has received, and their order
     private long _waitingBytes;
     private long _order;
     private ushort _lastPacketId;
@@ -32,8 +33,8 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
 
     public Dictionary<byte[], Subscription> Subscriptions { get; } = new(Utf8KeyComparer.Instance);
 
-    /// <summary>QoS 2 packet ids answered with PUBREC and not yet released: their repeats are not messages.</summary>
-    public HashSet<ushort> Received { get; } = [];
+    /// <summary>What the client may send again; null before its first connection. Set by the connection's reader.</summary>
+    public PacketSource? Source { get; set; }
 
     /// <summary>Whether a delivery waits for room in the socket or in flight.</summary>
     public bool HasWaiting => _waiting.Count > 0;
@@ -42,6 +43,8 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     public void Attach(BrokerConnection connection, long now)
     {
         (Connection, EndsAt, WillDueAt) = (connection, BrokerMessage.Never, BrokerMessage.Never);
+        foreach (ushort received in _releasing.OrderBy(releasing => releasing.Value).Select(releasing => releasing.Key))
+            connection.Release(received);
         if (_inFlight.Count > 0)
         {
             IEnumerable<Delivery> unacknowledged = _inFlight.Values.OrderBy(sent => sent.Order).Select(sent => sent.Delivery);
@@ -54,7 +57,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
 
     public void Detach(long now) => (Connection, EndsAt) = (null, now + ExpiryMilliseconds);
 
-    /// <summary>Sends a message, or at QoS 1 keeps it until it can be sent, or drops it by the rules and counts.</summary>
+    /// <summary>Sends a message, or above QoS 0 keeps it until it can be sent, or drops it by the rules and counts.</summary>
     public void Deliver(in Delivery delivery, long now)
     {
         if (delivery.Qos == 0)
@@ -75,21 +78,35 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         Pump(now);
     }
 
-    /// <summary>The client has acknowledged a QoS 1 delivery.</summary>
+    /// <summary>The client has acknowledged a delivery, at QoS 2 for the second time.</summary>
     /// <returns>False when there is none of that id.</returns>
     public bool TryAcknowledge(ushort packetId, long now)
+    {
+        bool known = TryTakeInFlight(packetId, out _) || _releasing.Remove(packetId);
+        Pump(now);
+        return known;
+    }
+
+    /// <summary>The client has received a QoS 2 delivery: of the message only its id is kept, until the client is told so.</summary>
+    public void Receive(ushort packetId)
+    {
+        if (TryTakeInFlight(packetId, out long order))
+            _releasing[packetId] = order;
+    }
+
+    private bool TryTakeInFlight(ushort packetId, out long order)
     {
         bool known = _inFlight.Remove(packetId, out (long Order, Delivery Delivery) sent);
         if (known)
             budget.Return(sent.Delivery.Message.Size);
-        Pump(now);
+        order = sent.Order;
         return known;
     }
 
     /// <summary>Sends what waits, as far as the client and its socket take it.</summary>
     public void Pump(long now)
     {
-        while (Connection is not null && _inFlight.Count < Connection.SendMaximum && _waiting.TryPeek(out Delivery delivery))
+        while (Connection is not null && _inFlight.Count + _releasing.Count < Connection.SendMaximum && _waiting.TryPeek(out Delivery delivery))
         {
             bool again = delivery.PacketId != 0;
             if (!again && delivery.Message.ExpiresAt <= now)
@@ -118,6 +135,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>The session has ended: what it holds is lost, and counted.</summary>
     public void Discard()
     {
+        _releasing.Clear();
         int count = _waiting.Count + _inFlight.Count;
         if (count == 0)
             return;
@@ -142,7 +160,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         {
             _lastPacketId++;
         }
-        while (_lastPacketId == 0 || _inFlight.ContainsKey(_lastPacketId));
+        while (_lastPacketId == 0 || _inFlight.ContainsKey(_lastPacketId) || _releasing.ContainsKey(_lastPacketId));
         return _lastPacketId;
     }
 }

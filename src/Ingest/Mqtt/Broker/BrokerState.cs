@@ -4,7 +4,8 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// What the connections share: sessions, subscriptions, retained messages, under one lock. Nothing done under it waits for a socket:
 /// a delivery is a copy into an <see cref="Outbox"/>.
 /// </summary>
-internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time)
+/// <param name="journal">Where senders' repeats are recognised across restarts; null where nothing is kept.</param>
+internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time, ITickJournal? journal)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, BrokerSession> _sessions = [];
@@ -126,7 +127,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             }
 
             subscription ??= new Subscription(session);
-            subscription.Qos = Math.Min(filter.Qos, (byte)1);
+            subscription.Qos = filter.Qos;
             subscription.NoLocal = filter.NoLocal;
             subscription.RetainAsPublished = filter.RetainAsPublished;
             subscription.Identifier = identifier;
@@ -161,12 +162,13 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             _retained.Match(filter.Filter, now, messages);
             foreach (BrokerMessage message in messages)
             {
-                byte qos = Math.Min(message.Qos, Math.Min(filter.Qos, (byte)1));
+                byte qos = Math.Min(message.Qos, filter.Qos);
                 session.Deliver(new Delivery(message, qos, Retain: true, 0, identifier == 0 ? null : [identifier]), now);
             }
         }
     }
 
+    /// <summary>A delivery is done with: PUBACK, PUBCOMP, or a refusal in the place of PUBREC.</summary>
     public bool TryAcknowledge(BrokerSession session, ushort packetId)
     {
         lock (_lock)
@@ -180,29 +182,11 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             session.Pump(Now);
     }
 
-    /// <summary>Whether a QoS 2 message was answered with PUBREC and not yet released: then this one is a repeat.</summary>
-    /// <param name="unreleasedCount">Messages answered so.</param>
-    public bool IsReceived(BrokerSession session, ushort packetId, out int unreleasedCount)
-    {
-        lock (_lock)
-        {
-            unreleasedCount = session.Received.Count;
-            return session.Received.Contains(packetId);
-        }
-    }
-
-    /// <summary>A QoS 2 message is answered with PUBREC.</summary>
+    /// <summary>The client has received a QoS 2 delivery (PUBREC): it must not be sent again.</summary>
     public void Receive(BrokerSession session, ushort packetId)
     {
         lock (_lock)
-            session.Received.Add(packetId);
-    }
-
-    /// <summary>A QoS 2 message is released by PUBREL.</summary>
-    public bool Release(BrokerSession session, ushort packetId)
-    {
-        lock (_lock)
-            return session.Received.Remove(packetId);
+            session.Receive(packetId);
     }
 
     /// <summary>Publishes wills that are due, ends sessions and retained messages that have expired.</summary>
@@ -266,6 +250,8 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             Forget(filter, subscription);
         session.Subscriptions.Clear();
         session.Discard();
+        if (session.Source is { Rule: not DuplicateRule.None } source)
+            journal?.Close(source);
         if (session.WillDueAt != BrokerMessage.Never)
             PublishWill(session, Now);
     }

@@ -11,9 +11,8 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// and to the clients that subscribe to its topic. Sessions and retained messages live as long as the process.
 /// </summary>
 /// <remarks>
-/// QoS 0 and 1. MQTT 5 clients are told so (Maximum QoS 1); MQTT 3.1.1 has no way to say it, so a QoS 2 message of such a client is
-/// taken with the whole handshake and forwarded at QoS 1: its repeats are recognised once PUBREC has been sent, and one sent again over
-/// a new connection before that is a new message. Wills are for subscribers, not for the owner's handler.
+/// QoS 0, 1 and 2 both ways. Without a journal a message at QoS 2 is taken once as long as the process lives. Wills are for subscribers, not
+/// for the owner's handler.
 /// </remarks>
 public sealed class MqttBroker : IDisposable
 {
@@ -32,14 +31,15 @@ public sealed class MqttBroker : IDisposable
 
     /// <param name="handler">Null where nobody but subscribers wants the messages.</param>
     /// <param name="faults">Counts what clients send against the protocol.</param>
+    /// <param name="journal">Where the handler writes down what it takes in; it is told which sessions send it.</param>
     public MqttBroker(MqttBrokerOptions options, MqttPublishHandler? handler = null, ILogger? logger = null, TimeProvider? time = null,
-        FaultCounters? faults = null)
+        FaultCounters? faults = null, ITickJournal? journal = null)
     {
-        Options = options;
+        (Options, Journal) = (options, journal);
         (_handler, _faults) = (handler, faults);
         _time = time ?? TimeProvider.System;
         Logger = logger ?? NullLogger.Instance;
-        State = new BrokerState(options, Counters, _time);
+        State = new BrokerState(options, Counters, _time, journal);
         Sender = new BrokerSender();
     }
 
@@ -63,6 +63,8 @@ public sealed class MqttBroker : IDisposable
     public int RetainedCount => State.RetainedCount;
 
     internal MqttBrokerOptions Options { get; }
+
+    internal ITickJournal? Journal { get; }
 
     internal ILogger Logger { get; }
 

@@ -22,7 +22,7 @@ public enum MqttClientState
 }
 
 /// <summary>
-/// A connection to a broker that comes back by itself: MQTT 5 or 3.1.1, QoS 0 and 1 both ways, persistent session. A thread of its own
+/// A connection to a broker that comes back by itself: MQTT 5 or 3.1.1, QoS 0, 1 and 2 both ways, persistent session. A thread of its own
 /// reads and hands each message over before it reads the next; the acknowledgement leaves when the message's ticks are done with.
 /// </summary>
 /// <remarks>
@@ -39,6 +39,8 @@ public sealed class MqttClient : IDisposable
     private readonly MqttPublishHandler? _handler;
     private readonly ILogger _logger;
     private readonly FaultCounters? _faults;
+    private readonly ITickJournal? _journal;
+    private readonly PacketSource _source;   // where there is no journal: of messages at QoS 2 received and not released
     private readonly OutgoingMessages _outgoing;
     private readonly Backoff _backoff;
     private readonly CancellationTokenSource _stop = new();
@@ -63,11 +65,15 @@ public sealed class MqttClient : IDisposable
 
     /// <param name="handler">Takes the messages received; null for a client that publishes only.</param>
     /// <param name="faults">Counts what the broker sends against the protocol.</param>
+    /// <param name="journal">Where the handler writes down what it takes in; it is told what the broker will not send again.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public MqttClient(MqttClientOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, FaultCounters? faults = null)
+    public MqttClient(MqttClientOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, FaultCounters? faults = null,
+        ITickJournal? journal = null)
     {
         options.Validate();
         (_options, _handler, _logger, _faults, Clock) = (options, handler, logger, faults, clock ?? TimeProvider.System);
+        _journal = handler is null ? null : journal;
+        _source = new PacketSource(id: 0, options.ClientId, DuplicateRule.None, capacity: 1);
         _broker = $"{options.Host}:{options.Port}";
         _outgoing = new OutgoingMessages(options.PublishBufferMessages, options.PublishBufferBytes);
         _backoff = new Backoff(options.MinimumPause, options.MaximumPause, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
@@ -96,10 +102,10 @@ public sealed class MqttClient : IDisposable
     /// <summary>Messages taken for sending.</summary>
     public long PublishedCount => Interlocked.Read(ref _published);
 
-    /// <summary>Messages at QoS 1 that the broker has, by its word.</summary>
+    /// <summary>Messages above QoS 0 that the broker has, by its word.</summary>
     public long ConfirmedCount => Interlocked.Read(ref _confirmed);
 
-    /// <summary>Messages at QoS 1 that the broker answered with a refusal.</summary>
+    /// <summary>Messages above QoS 0 that the broker answered with a refusal.</summary>
     public long RejectedCount => Interlocked.Read(ref _rejected);
 
     /// <summary>Messages given up: at QoS 0 without a connection, or larger than the broker or the buffer takes.</summary>
@@ -225,8 +231,11 @@ public sealed class MqttClient : IDisposable
 
     /// <summary>The broker accepted us.</summary>
     /// <returns>Whether the subscriptions are to be made: not again in a session that has them, or retained messages would come again.</returns>
-    internal bool Connected(bool sessionPresent)
+    internal bool Connected(bool sessionPresent, out PacketSource source)
     {
+        if (_journal is null)
+            _source.Connect(sessionPresent);
+        source = _journal?.Open(_options.ClientId, DuplicateRule.UntilBarrier, sessionPresent) ?? _source;
         lock (_outgoing)
             _outgoing.Restart(sessionPresent);
         bool first = !_everConnected;
@@ -277,6 +286,9 @@ public sealed class MqttClient : IDisposable
 
     internal void Ready() => SetState(MqttClientState.Ready);
 
+    /// <summary>Whether messages sent again are to be handed over like any other: the handler's journal knows them.</summary>
+    internal bool JournalFindsRepeats => _journal is not null;
+
     internal void Received(in MqttPublish publish, in MqttPublishContext context)
     {
         lock (_handing)
@@ -284,9 +296,28 @@ public sealed class MqttClient : IDisposable
             if (_receivingStopped || _handler is null)
                 return;
             Interlocked.Increment(ref _received);
+            if (publish.Qos == 2 && _journal is null)
+                _source.Note(publish.PacketId, publish.Qos, hash: 0, position: 0);
             _handler(publish, context);
         }
     }
+
+    /// <summary>The broker has released a message at QoS 2; its PUBCOMP leaves when that is written down.</summary>
+    /// <returns>False when it has more in flight than it was allowed.</returns>
+    internal bool TryRelease(PacketSource source, ushort packetId, PacketLedger ledger)
+    {
+        long packet = ledger.TryOpen(packetId, PacketLedger.Release, _journal is null ? 0 : 1);
+        if (packet < 0)
+            return false;
+        if (_journal is null)
+            source.Release(packetId);
+        else
+            _journal.Release(source, packetId, ledger, packet);
+        return true;
+    }
+
+    /// <summary>The broker has our acknowledgements up to this position of the journal.</summary>
+    internal void BarrierPassed(PacketSource source, long position) => _journal?.Confirm(source, position);
 
     internal void Confirmed(MqttReasonCode reason)
     {

@@ -1,7 +1,7 @@
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>A filter to receive by.</summary>
-/// <param name="Qos">0 or 1. At 0 a message that is lost on the way, or that comes while a shard is full, is lost.</param>
+/// <param name="Qos">0, 1 or 2. At 0 a message that is lost on the way, or that comes while a shard is full, is lost.</param>
 public sealed record MqttSubscription(string Filter, byte Qos = 1);
 
 /// <summary>What the broker publishes for us when we vanish.</summary>
@@ -70,7 +70,7 @@ public sealed record MqttClientOptions
     /// <summary>Longest packet taken; the broker is told.</summary>
     public int MaximumPacketBytes { get; init; } = 4 << 20;
 
-    /// <summary>Messages at QoS 1 sent and not yet confirmed; the broker may allow fewer. A small window waits for every round trip.</summary>
+    /// <summary>Messages above QoS 0 sent and not yet confirmed; the broker may allow fewer. A small window waits for every round trip.</summary>
     public int PublishWindow { get; init; } = 8192;
 
     /// <summary>Messages kept until they are confirmed, sent or not.</summary>
@@ -83,7 +83,7 @@ public sealed record MqttClientOptions
     /// What the client holds at worst, in bytes: the read buffer while it grows, what is kept for sending, and a few words for each
     /// message that is not yet acknowledged.
     /// </summary>
-    public long MemoryBoundBytes => (2L * MaximumPacketBytes) + PublishBufferBytes + (32L * PublishBufferMessages) + (16L * ReceiveMaximum);
+    public long MemoryBoundBytes => (2L * MaximumPacketBytes) + PublishBufferBytes + (32L * PublishBufferMessages) + (64L * ReceiveMaximum);
 
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     internal void Validate()
@@ -108,7 +108,7 @@ public sealed record MqttClientOptions
         {
             Require(MqttTopic.IsFilter(System.Text.Encoding.UTF8.GetBytes(subscription.Filter)),
                 $"Subscription '{subscription.Filter}' is no topic filter: + stands alone in its level, # alone in the last.");
-            Require(subscription.Qos <= 1, $"Subscription '{subscription.Filter}' asks for QoS {subscription.Qos}: 0 or 1.");
+            Require(subscription.Qos <= 2, $"Subscription '{subscription.Filter}' asks for QoS {subscription.Qos}: 0, 1 or 2.");
         }
     }
 }

@@ -23,6 +23,9 @@ internal sealed class MqttConnection : IDisposable
     private readonly Thread _sender;
     private readonly PacketAcknowledgement[] _acknowledgements = new PacketAcknowledgement[512];
     private readonly byte[] _acknowledgementBytes = new byte[512 * 4];
+    private readonly AcknowledgementBarrier _barrier = new();
+    private readonly Queue<ushort> _releases = new();   // ids of PUBRELs to send, under the lock of what is due
+    private PacketSource? _source;
     private TimeSpan _keepAlive;
     private ITimer? _timer;
     private byte[] _buffer = new byte[LongestSend];
@@ -42,13 +45,16 @@ internal sealed class MqttConnection : IDisposable
         _options = options;
         _link = link;
         _outgoing = outgoing;
-        _ledger = new PacketLedger(options.ReceiveMaximum, SignalDue);
+        _ledger = new PacketLedger(2 * options.ReceiveMaximum, SignalDue);   // at QoS 2 a message is owed two answers
         _sender = new Thread(SendWhatIsDue) { Name = "mqtt send " + options.ClientId, IsBackground = true };
     }
 
     public MqttServerLimits Limits { get; private set; } = MqttServerLimits.From(default);
 
     private int Window => Math.Min(_options.PublishWindow, Limits.ReceiveMaximum);
+
+    // A broker of 3.1.1 has a limit and no way to say it. mosquitto's is 20; what exceeds it is confirmed and dropped (seen with 2.0.11).
+    private int WindowAtQos2 => _options.Version == MqttVersion.V311 ? Math.Min(Window, 20) : Window;
 
     /// <summary>Whether the broker accepted us.</summary>
     public bool WasEstablished => _established;
@@ -81,7 +87,7 @@ internal sealed class MqttConnection : IDisposable
             {
                 ReadOnlySpan<byte> piece;
                 lock (_outgoing)
-                    piece = _outgoing.TakeUnsent(Window, LongestSend);
+                    piece = _outgoing.TakeUnsent(Window, WindowAtQos2, LongestSend);
                 if (piece.IsEmpty || !TryWrite(piece))
                     return;
                 lock (_outgoing)
@@ -104,13 +110,17 @@ internal sealed class MqttConnection : IDisposable
                 int length = 0;
                 foreach (PacketAcknowledgement owed in _acknowledgements.AsSpan(0, count))
                 {
-                    var puback = new MqttAcknowledgement { Type = MqttPacketType.Puback, PacketId = owed.PacketId };
-                    MqttPacketWriter.TryWrite(_acknowledgementBytes.AsSpan(length), _options.Version, puback, out int written);
+                    var answer = new MqttAcknowledgement { Type = owed.PacketType, PacketId = owed.PacketId };
+                    MqttPacketWriter.TryWrite(_acknowledgementBytes.AsSpan(length), _options.Version, answer, out int written);
                     length += written;
                 }
                 if (length > 0 && !TryWrite(_acknowledgementBytes.AsSpan(0, length)))
                     return;
+                foreach (PacketAcknowledgement sent in _acknowledgements.AsSpan(0, count))
+                    _barrier.Sent(sent.Position);
             }
+            if (_barrier.IsOwed && Volatile.Read(ref _pingAt) == 0)
+                Ping();
         }
     }
 
@@ -185,10 +195,10 @@ internal sealed class MqttConnection : IDisposable
         {
             case MqttPacketType.Publish:
                 return HandlePublish(packet, receivedAt);
-            case MqttPacketType.Puback:
-                return HandlePuback(packet);
+            case MqttPacketType.Puback or MqttPacketType.Pubrec or MqttPacketType.Pubrel or MqttPacketType.Pubcomp:
+                return HandleAcknowledgement(packet);
             case MqttPacketType.Pingresp:
-                Volatile.Write(ref _pingAt, 0);
+                HandlePingresp();
                 return null;
             case MqttPacketType.Suback:
                 MqttFault fault = MqttSuback.TryParse(packet, _options.Version, out MqttSuback suback);
@@ -228,7 +238,7 @@ internal sealed class MqttConnection : IDisposable
         _keepAlive = Limits.KeepAliveSeconds > 0 ? TimeSpan.FromSeconds(Limits.KeepAliveSeconds) : _options.KeepAlive;
         _lastReadAt = _lastSentAt = _client.Clock.GetTimestamp();
         _link.Established(_keepAlive);
-        bool subscribe = _client.Connected(connack.SessionPresent);
+        bool subscribe = _client.Connected(connack.SessionPresent, out _source);
         if (subscribe && _options.Subscriptions.Count > 0)
             Write(MqttHandshake.Subscribe(_options));
         _established = true;
@@ -247,28 +257,76 @@ internal sealed class MqttConnection : IDisposable
             return Violation(fault);
         if (_options.Version == MqttVersion.V5 && !_aliases.TryResolve(ref publish))
             return Violation(MqttFault.TopicAlias);
+        if (publish.Qos > 0 && _ledger.OpenCount >= _options.ReceiveMaximum)
+            return TooMany();
         if (publish.Qos == 2)
-            return Violation(MqttFault.Qos);
-        if (publish.Qos == 1 && _ledger.IsFull)
-            return Violation(MqttReasonCode.ReceiveMaximumExceeded, $"more than {_options.ReceiveMaximum} messages in flight");
-        _client.Received(publish, new MqttPublishContext { Ledger = _ledger, ClientId = _options.ClientId, ReceivedAt = receivedAt });
+        {
+            bool isRepeat = _source!.IsUnreleased(publish.PacketId);
+            if (!isRepeat && _source.UnreleasedCount >= _options.ReceiveMaximum)
+                return TooMany();
+            if (isRepeat && !_client.JournalFindsRepeats)
+            {
+                _ledger.TryOpen(publish.PacketId, publish.Qos, tickCount: 0);
+                return null;
+            }
+        }
+        _client.Received(publish, new MqttPublishContext { Ledger = _ledger, ClientId = _options.ClientId, ReceivedAt = receivedAt, Source = _source });
         return null;
     }
 
-    private string? HandlePuback(in MqttPacket packet)
+    private string TooMany() => Violation(MqttReasonCode.ReceiveMaximumExceeded, $"more than {_options.ReceiveMaximum} messages in flight");
+
+    private string? HandleAcknowledgement(in MqttPacket packet)
     {
         MqttFault fault = MqttAcknowledgement.TryParse(packet, _options.Version, out MqttAcknowledgement acknowledgement);
         if (fault != MqttFault.None)
             return Violation(fault);
+        if (packet.Type == MqttPacketType.Pubrel)
+            return _client.TryRelease(_source!, acknowledgement.PacketId, _ledger) ? null : TooMany();
+
+        bool isStage = packet.Type == MqttPacketType.Pubrec && (byte)acknowledgement.ReasonCode < 0x80;
+        if (isStage)
+        {
+            // Also for a message we no longer know: the broker waits for it.
+            lock (_due)
+            {
+                if (_releases.Count == ushort.MaxValue)
+                    return TooMany();
+                _releases.Enqueue(acknowledgement.PacketId);
+            }
+            _windowOpened = true;
+        }
         lock (_outgoing)
         {
-            if (!_outgoing.TryConfirm(acknowledgement.PacketId))
+            if (isStage)
+            {
+                _outgoing.TryReceive(acknowledgement.PacketId);
+                return null;
+            }
+            if (!_outgoing.TryConfirm(acknowledgement.PacketId, packet.Type == MqttPacketType.Puback ? (byte)1 : (byte)2))
                 return null;   // of a message that an earlier connection had confirmed already
             _client.Confirmed(acknowledgement.ReasonCode);
             _client.Released(_outgoing.Release());
-            _windowOpened |= _outgoing.UnsentCount > 0 && _outgoing.InFlight <= Window * 3 / 4;   // a quarter at a time, not message by message
+            int window = _outgoing.IsQos2Next ? WindowAtQos2 : Window;
+            _windowOpened |= _outgoing.UnsentCount > 0 && _outgoing.InFlight <= window * 3 / 4;   // a quarter at a time, not message by message
         }
         return null;
+    }
+
+    private void HandlePingresp()
+    {
+        long position;
+        bool more;
+        lock (_sending)
+        {
+            position = _barrier.Answered();
+            Volatile.Write(ref _pingAt, 0);
+            more = _barrier.IsOwed;
+        }
+        if (position > 0)
+            _client.BarrierPassed(_source!, position);
+        if (more)
+            SignalDue();
     }
 
     private string Violation(MqttFault fault) => Violation(fault.ToReasonCode(), fault.ToString());
@@ -307,6 +365,7 @@ internal sealed class MqttConnection : IDisposable
                 if (_closed)
                     return;
             SendAcknowledgements();
+            SendReleases();
             SendMessages();
             KeepAlive();
         }
@@ -328,9 +387,39 @@ internal sealed class MqttConnection : IDisposable
         TimeSpan quiet = 0.75 * _keepAlive;
         if (clock.GetElapsedTime(Volatile.Read(ref _lastReadAt)) < quiet && clock.GetElapsedTime(Volatile.Read(ref _lastSentAt)) < quiet)
             return;
-        Volatile.Write(ref _pingAt, Math.Max(1, clock.GetTimestamp()));
         lock (_sending)
-            TryWrite(MqttPacketWriter.Pingreq);
+            Ping();
+    }
+
+    /// <summary>One at a time. Its answer also says that the broker has dealt with every acknowledgement sent before it.</summary>
+    private void Ping()
+    {
+        _barrier.Asked();
+        Volatile.Write(ref _pingAt, Math.Max(1, _client.Clock.GetTimestamp()));
+        TryWrite(MqttPacketWriter.Pingreq);
+    }
+
+    /// <summary>Answers the PUBRECs that have come: what they name need not be sent again.</summary>
+    private void SendReleases()
+    {
+        lock (_sending)
+        {
+            for (int length = _acknowledgementBytes.Length; length == _acknowledgementBytes.Length && !_closed;)
+            {
+                length = 0;
+                lock (_due)
+                {
+                    while (length + 4 <= _acknowledgementBytes.Length && _releases.TryDequeue(out ushort id))
+                    {
+                        var release = new MqttAcknowledgement { Type = MqttPacketType.Pubrel, PacketId = id };
+                        MqttPacketWriter.TryWrite(_acknowledgementBytes.AsSpan(length), _options.Version, release, out int written);
+                        length += written;
+                    }
+                }
+                if (length > 0 && !TryWrite(_acknowledgementBytes.AsSpan(0, length)))
+                    return;
+            }
+        }
     }
 
     private void SignalDue()

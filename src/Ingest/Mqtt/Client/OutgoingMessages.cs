@@ -3,14 +3,15 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// <summary>
 /// What was published and is not yet confirmed, encoded and in order. Messages enter at the tail, are sent in order as far as the window
 /// allows, and leave at the head when they are confirmed; after a reconnection everything from the head on is sent again, with DUP and
-/// the same packet ids [MQTT-4.4.0-1]. A message at QoS 0 is done with when it is sent.
+/// the same packet ids [MQTT-4.4.0-1]. A message at QoS 0 is done with when it is sent; of one at QoS 2 that the broker has received
+/// (PUBREC) the release (PUBREL) takes the place, until that is confirmed (PUBCOMP).
 /// </summary>
 /// <remarks>
 /// <code>
 ///   entries   head (oldest unconfirmed) ... written ... sent (next to send) ... tail
 ///   bytes     a ring of encoded packets; one that does not fit before the end begins again at 0
 /// </code>
-/// Ids count up from 1 over messages at QoS 1, of which the ring holds fewer than there are ids: none is ever in use twice. Not
+/// Ids count up from 1 over messages above QoS 0, of which the ring holds fewer than there are ids: none is ever in use twice. Not
 /// synchronised: the owner holds its lock.
 /// </remarks>
 internal sealed class OutgoingMessages(int messages, int bytes)
@@ -34,7 +35,10 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     /// <summary>Messages not yet sent on this connection.</summary>
     public int UnsentCount => (int)(_tail - _sent);
 
-    /// <summary>Messages at QoS 1 sent on this connection and not confirmed.</summary>
+    /// <summary>Whether the next message to send is one at QoS 2.</summary>
+    public bool IsQos2Next => _sent < _tail && At(_sent).Qos == 2;
+
+    /// <summary>Messages above QoS 0 sent on this connection and not confirmed.</summary>
     public int InFlight { get; private set; }
 
     /// <summary>Encodes a message and keeps it.</summary>
@@ -58,7 +62,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         };
         if (!MqttPacketWriter.TryWrite(_bytes.AsSpan(at, length), version, encoded, out _))
             throw new InvalidOperationException("The packet is longer than its computed length.");
-        At(_tail++) = new Entry { Start = at, Length = length, PacketId = id };
+        At(_tail++) = new Entry { Start = at, Length = length, Kept = length, PacketId = id, Qos = publish.Qos };
         _writeAt = at + length;
         _bytesKept += length;
         return true;
@@ -66,7 +70,9 @@ internal sealed class OutgoingMessages(int messages, int bytes)
 
     /// <summary>Marks the next messages that lie back to back as sent and returns them, as far as the window allows.</summary>
     /// <param name="longest">At most about so many bytes; one message is always returned if the window allows it.</param>
-    public ReadOnlySpan<byte> TakeUnsent(int window, int longest)
+    /// <param name="window">Messages above QoS 0 in flight, at most.</param>
+    /// <param name="windowAtQos2">In flight when one at QoS 2 is sent, at most; not above <paramref name="window"/>.</param>
+    public ReadOnlySpan<byte> TakeUnsent(int window, int windowAtQos2, int longest)
     {
         int start = -1, length = 0;
         while (_sent < _tail)
@@ -80,7 +86,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
                 continue;
             }
             bool counts = entry.PacketId != 0;
-            if ((counts && InFlight >= window) || (length > 0 && (entry.Start != start + length || length + entry.Length > longest)))
+            if ((counts && InFlight >= (entry.Qos == 2 ? windowAtQos2 : window)) || (length > 0 && (entry.Start != start + length || length + entry.Length > longest)))
                 break;
             start = length == 0 ? entry.Start : start;
             length += entry.Length;
@@ -99,39 +105,69 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     {
         long head = _head;
         while (_head < _written && (At(_head).Confirmed || At(_head).PacketId == 0))
-            _bytesKept -= At(_head++).Length;
+            _bytesKept -= At(_head++).Kept;
         return (int)(_head - head);
     }
 
-    /// <summary>The broker has the message.</summary>
-    /// <returns>False for an id that is not in flight.</returns>
-    public bool TryConfirm(ushort packetId)
+    /// <summary>The broker has the message, or will not have it.</summary>
+    /// <returns>False for an id that is not in flight at this QoS.</returns>
+    public bool TryConfirm(ushort packetId, byte qos)
     {
-        // Confirmations come in the order of sending, so this finds its message at once.
-        for (long message = _head; message < _sent; message++)
-        {
-            ref Entry entry = ref At(message);
-            if (entry.PacketId != packetId || entry.Confirmed)
-                continue;
-            entry.Confirmed = true;
-            InFlight--;
-            return true;
-        }
-        return false;
+        long message = Find(packetId, qos);
+        if (message < 0)
+            return false;
+        At(message).Confirmed = true;
+        InFlight--;
+        return true;
+    }
+
+    /// <summary>The broker has received a message at QoS 2, which must not be sent again.</summary>
+    /// <returns>False for an id that is not in flight at QoS 2.</returns>
+    public bool TryReceive(ushort packetId)
+    {
+        long message = Find(packetId, qos: 2);
+        if (message < 0)
+            return false;
+        At(message).Received = true;
+        return true;
     }
 
     /// <summary>A new connection: everything unconfirmed is to be sent again, in order.</summary>
-    /// <param name="sessionPresent">Whether the broker may know some of it already, which DUP tells it.</param>
+    /// <param name="sessionPresent">
+    /// Whether the broker may know some of it already, which DUP tells it. If not, what it had received at QoS 2 is done with: sent again
+    /// it would be another message.
+    /// </param>
     public void Restart(bool sessionPresent)
     {
         for (long message = _head; message < _sent; message++)
         {
             ref Entry entry = ref At(message);
-            if (entry.PacketId != 0)
+            if (entry.Received)
+            {
+                entry.Confirmed |= !sessionPresent;
+                var release = new MqttAcknowledgement { Type = MqttPacketType.Pubrel, PacketId = entry.PacketId };
+                MqttPacketWriter.TryWrite(_bytes.AsSpan(entry.Start, entry.Kept), MqttVersion.V5, release, out entry.Length);
+            }
+            else if (entry.PacketId != 0)
+            {
                 _bytes[entry.Start] = (byte)(_bytes[entry.Start] & ~MqttPublish.DupFlag | (sessionPresent ? MqttPublish.DupFlag : 0));
+            }
         }
         (_sent, _written) = (_head, _head);
         InFlight = 0;
+    }
+
+    /// <returns>The message in flight under the id, or -1.</returns>
+    private long Find(ushort packetId, byte qos)
+    {
+        // Confirmations come in the order of sending, so this finds its message at once.
+        for (long message = _head; message < _sent; message++)
+        {
+            ref Entry entry = ref At(message);
+            if (entry.PacketId == packetId && entry.Qos == qos && !entry.Confirmed)
+                return message;
+        }
+        return -1;
     }
 
     private ushort NextId()
@@ -156,8 +192,11 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     private struct Entry
     {
         public int Start;
-        public int Length;
+        public int Length;   // to be sent
+        public int Kept;     // in the ring
         public ushort PacketId;
+        public byte Qos;
+        public bool Received;
         public bool Confirmed;
     }
 }

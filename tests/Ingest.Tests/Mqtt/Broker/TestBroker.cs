@@ -6,7 +6,7 @@ using StreamRnn.Ingest.Mqtt.Broker;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 
-internal sealed record TakenMessage(string Topic, string Payload, byte Qos, bool Retain, PacketLedger Ledger, long Packet);
+internal sealed record TakenMessage(string Topic, string Payload, byte Qos, bool Retain, bool Dup, PacketLedger Ledger, long Packet);
 
 /// <summary>A broker on a free port whose handler remembers what it was given.</summary>
 internal sealed class TestBroker : IDisposable
@@ -16,16 +16,16 @@ internal sealed class TestBroker : IDisposable
     private readonly BlockingCollection<TakenMessage> _taken = [];
 
     /// <param name="holdAcknowledgements">Packets stay open until the test completes them.</param>
-    public TestBroker(MqttBrokerOptions? options = null, bool holdAcknowledgements = false, ILogger? log = null)
+    public TestBroker(MqttBrokerOptions? options = null, bool holdAcknowledgements = false, ILogger? log = null, ITickJournal? journal = null)
     {
-        Broker = new MqttBroker((options ?? new MqttBrokerOptions()) with { Port = 0 }, take, log, Time);
+        Broker = new MqttBroker((options ?? new MqttBrokerOptions()) with { Port = 0 }, take, log, Time, journal: journal);
         Broker.Start();
 
         void take(in MqttPublish publish, in MqttPublishContext context)
         {
             long packet = publish.Qos == 0 ? -1 : context.Ledger.TryOpen(publish.PacketId, publish.Qos, holdAcknowledgements ? 1 : 0);
             _taken.Add(new TakenMessage(Encoding.UTF8.GetString(publish.Topic), Encoding.UTF8.GetString(publish.Payload), publish.Qos,
-                publish.Retain, context.Ledger, packet));
+                publish.Retain, publish.Dup, context.Ledger, packet));
         }
     }
 

@@ -52,7 +52,7 @@ public sealed class MqttClientWireTests : IDisposable
     [InlineData(new byte[] { 0x00, 0x00 })]
     [InlineData(new byte[] { 0x30, 0xFF, 0xFF, 0xFF, 0xFF })]
     [InlineData(new byte[] { 0x30, 3, 0, 9, (byte)'t' })]
-    [InlineData(new byte[] { 0x34, 7, 0, 1, (byte)'t', 0, 9, 0, (byte)'5' })]
+    [InlineData(new byte[] { 0x36, 7, 0, 1, (byte)'t', 0, 9, 0, (byte)'5' })]
     [InlineData(new byte[] { 0x30, 8, 0, 0, 3, 35, 0, 9, (byte)'5', 0 })]
     [InlineData(new byte[] { 0x20, 3, 0, 0, 0 })]
     public void Garbage_ends_the_connection_is_counted_and_the_client_comes_back(byte[] garbage)
@@ -271,7 +271,7 @@ public sealed class MqttClientWireTests : IDisposable
     {
         ArgumentException Refused(MqttClientOptions options) => Assert.Throws<ArgumentException>(() => new MqttClient(options, null, NullLogger.Instance));
         Assert.Contains("'a/#/b' is no topic filter", Refused(Options("a/#/b")).Message);
-        Assert.Contains("asks for QoS 2", Refused(Options() with { Subscriptions = [new("t", 2)] }).Message);
+        Assert.Contains("asks for QoS 3", Refused(Options() with { Subscriptions = [new("t", 3)] }).Message);
         Assert.Contains("Port is 0", Refused(Options() with { Port = 0 }).Message);
     }
 

@@ -18,13 +18,14 @@ public class OutgoingMessagesTests
         var expected = new List<(string Payload, byte Qos, ushort Id)>();   // kept, oldest first
         int sent = 0, number = 0, confirmed = 0, added = 0;
         ushort lastId = 0;
+        var received = new HashSet<ushort>();   // at QoS 2, by the broker
         for (int step = 0; step < 200_000; step++)
         {
             switch (random.Next(10))
             {
                 case < 4:
                     string payload = $"{number++}{new string('x', random.Next(60))}";
-                    byte qos = (byte)(random.Next(4) == 0 ? 0 : 1);
+                    byte qos = (byte)random.Next(3);
                     if (!outgoing.TryAdd(new MqttPublish { Topic = "t"u8, Payload = Encoding.UTF8.GetBytes(payload), Qos = qos }, MqttVersion.V5))
                     {
                         Assert.True(expected.Count == 20 || expected.Sum(message => message.Payload.Length + 8) > 250, $"seed {seed}, step {step}: full too soon");
@@ -35,22 +36,38 @@ public class OutgoingMessagesTests
                     expected.Add((payload, qos, qos == 0 ? (ushort)0 : lastId));
                     break;
                 case < 7:
-                    ReadOnlySpan<byte> piece = outgoing.TakeUnsent(window: 6, longest: 200);
+                    ReadOnlySpan<byte> piece = outgoing.TakeUnsent(window: 6, windowAtQos2: 4, longest: 200);
                     while (MqttPacketReader.TryRead(piece, 1000, out MqttPacket packet, out _) == MqttReadResult.Packet)
                     {
+                        if (packet.Type == MqttPacketType.Pubrel)
+                        {
+                            Assert.Equal(MqttFault.None, MqttAcknowledgement.TryParse(packet, MqttVersion.V5, out MqttAcknowledgement release));
+                            Assert.Equal((expected[sent].Id, true), (release.PacketId, received.Contains(release.PacketId)));
+                            sent++;
+                            piece = piece[packet.Length..];
+                            continue;
+                        }
                         Assert.Equal(MqttFault.None, MqttPublish.TryParse(packet, MqttVersion.V5, out MqttPublish publish));
+                        Assert.DoesNotContain(publish.PacketId, received);
                         Assert.Equal(expected[sent], (Encoding.UTF8.GetString(publish.Payload), publish.Qos, publish.PacketId));
                         sent++;
                         piece = piece[packet.Length..];
                     }
                     Assert.True(piece.IsEmpty);
-                    Assert.True(expected.Take(sent).Count(message => message.Qos == 1) <= 6, $"seed {seed}, step {step}: beyond the window");
+                    Assert.True(expected.Take(sent).Count(message => message.Qos > 0) <= 6, $"seed {seed}, step {step}: beyond the window");
                     outgoing.Written();
                     break;
                 case < 9:
-                    if (expected.Take(sent).FirstOrDefault(message => message.Qos == 1) is { Id: > 0 } oldest)
-                        Assert.True(outgoing.TryConfirm(oldest.Id), $"seed {seed}, step {step}");
-                    Assert.False(outgoing.TryConfirm(65534));
+                    if (expected.Take(sent).FirstOrDefault(message => message.Qos > 0) is { Id: > 0 } oldest)
+                    {
+                        Assert.False(outgoing.TryConfirm(oldest.Id, (byte)(3 - oldest.Qos)));
+                        if (oldest.Qos == 2 && received.Add(oldest.Id))
+                            Assert.True(outgoing.TryReceive(oldest.Id), $"seed {seed}, step {step}");
+                        else
+                            Assert.True(outgoing.TryConfirm(oldest.Id, oldest.Qos) && (oldest.Qos == 1 || received.Remove(oldest.Id)), $"seed {seed}, step {step}");
+                    }
+                    Assert.False(outgoing.TryConfirm(65534, 1));
+                    Assert.False(outgoing.TryReceive(65534));
                     break;
                 default:
                     if (random.Next(20) == 0)
@@ -86,7 +103,7 @@ public class OutgoingMessagesTests
         Assert.False(outgoing.TryAdd(new MqttPublish { Topic = "t"u8, Payload = new byte[100] }, MqttVersion.V5));
         Assert.True(outgoing.TryAdd(new MqttPublish { Topic = "t"u8, Payload = new byte[94] }, MqttVersion.V5));
         Assert.False(outgoing.TryAdd(new MqttPublish { Topic = "t"u8 }, MqttVersion.V5));
-        Assert.Equal(100, outgoing.TakeUnsent(1, 1).Length);
+        Assert.Equal(100, outgoing.TakeUnsent(1, 1, 1).Length);
         outgoing.Written();
         Assert.Equal(1, outgoing.Release());
         Assert.True(outgoing.TryAdd(new MqttPublish { Topic = "t"u8 }, MqttVersion.V5));
