@@ -152,10 +152,9 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel> : WindowLayer<TL
     where TPanel : struct, IPanel<TPanel, TLane>
 {
     private readonly WindowSums<TLane, TGates, TPanel> _sums;
-    private readonly int _variables;
 
     public WindowLayer(ParameterLayout layout, LayerSlots slots)
-        : base(layout.Shape) => (_sums, _variables) = (new WindowSums<TLane, TGates, TPanel>(layout, slots), layout.Shape.StateVariables);
+        : base(layout.Shape) => _sums = new WindowSums<TLane, TGates, TPanel>(layout, slots);
 
     private static nint FrameFloats => Affine<TLane, TGates, TPanel>.FrameFloats;
 
@@ -170,14 +169,15 @@ internal sealed unsafe class WindowLayer<TLane, TGates, TPanel> : WindowLayer<TL
     {
         _sums.Forward(tape.Sums[0], step);
         float* frames = tape.Sums[0].Frames(step), before = tape.States(step), after = tape.States(step + 1);
-        nint stride = tape.StateFloats, padded = Padded, c = _variables > 1 ? padded : 0;
+        nint stride = tape.StateFloats, padded = Padded;
         for (int tile = 0; tile < _sums.Tiles; tile++, before += TLane.Width, after += TLane.Width, frames += tape.Rows * FrameFloats)
         {
             for (int i = 0; i < count; i++)
             {
                 nint row = active[i], at = row * stride;
-                TLane.Store(TLane.Load(before + at + c), after + at + c);
                 TLane.Store(TLane.Load(before + at), after + at);
+                if (TGates.HasCell)
+                    TLane.Store(TLane.Load(before + at + padded), after + at + padded);
                 TGates.Update(frames + row * FrameFloats, after + at, after + at + padded);
             }
         }

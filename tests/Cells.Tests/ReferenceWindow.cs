@@ -106,6 +106,8 @@ internal sealed class ReferenceWindow(ModelShape shape, WindowBatch batch)
 
     private unsafe double[] Masked(double[] x, float rate, int place, int row, int step)
     {
+        if (rate == 0)
+            return x;
         float[] mask = new float[x.Length];
         Array.Fill(mask, 1f);
         fixed (float* start = mask)

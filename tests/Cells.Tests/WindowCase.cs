@@ -15,15 +15,15 @@ public sealed record WindowCase(CellKind Cell, string Kind)
 
     public override string ToString() => $"{Shape}, {Kind} (seed {Seed})";
 
-    internal int Rows => Kind == "plain" ? 19 : 5;
+    internal int Rows => Kind switch { "plain" => 19, "no head" => 3, _ => 5 };
 
-    internal int Steps => Kind == "plain" ? 9 : 6;
+    internal int Steps => Kind switch { "plain" => 9, "no head" => 3, _ => 6 };
 
     internal ModelShape Shape => Kind switch
     {
         "plain" => new(Cell, 1, 6, 1, 1),
         "one lane" => new(Cell, 2, 16, 1, 2),
-        "no head" => new(Cell, 3, 20),
+        "no head" => new(Cell, 3, 17),
         "stacked, lengths" => new(Cell, 3, 5, 3, 2),
         "bidirectional, lengths" => new(Cell, 2, 5, 2, 3) { Bidirectional = true },
         "tokens, dense" => new(Cell, 4, 5, 1, 3) { Vocabulary = 7, Dense = [new(6, DenseActivation.Tanh), new(5, DenseActivation.Sigmoid), new(4, DenseActivation.Relu)] },
