@@ -49,7 +49,10 @@ public sealed class PacketSource
 
     public string Name { get; }
 
-    public DuplicateRule Rule { get; set; }
+    public DuplicateRule Rule { get; }
+
+    /// <summary>Whether the journal knew the session before its present connection.</summary>
+    public bool IsKnown { get; set; }
 
     public Lock Lock { get; } = new();
 

@@ -26,6 +26,25 @@ public readonly record struct Tick
 
     /// <summary>Its place in the journal; 0 where there is none.</summary>
     public long Position { get; init; }
+
+    /// <summary>What it asks of the shard in the place of a step.</summary>
+    public TickControl Control { get; init; }
+}
+
+/// <summary>What travels through the queues of the shards among the ticks, and so at one place in their order.</summary>
+public enum TickControl : byte
+{
+    /// <summary>A tick like any other.</summary>
+    None = 0,
+
+    /// <summary>Hand on what follows from the ticks before it.</summary>
+    Cut,
+
+    /// <summary>A cut, and the states as they are here are to be saved: those that changed since the last time.</summary>
+    SaveChanged,
+
+    /// <summary>A cut, and all states as they are here are to be saved.</summary>
+    SaveAll,
 }
 
 /// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>

@@ -107,6 +107,20 @@ public sealed class TickRouter
                     _queues[shard].Add(scratch[..count]);
     }
 
+    /// <summary>Sets room for one aside in every queue and waits for it.</summary>
+    public void ReserveEach()
+    {
+        foreach (TickQueue queue in _queues)
+            queue.Reserve(1);
+    }
+
+    /// <summary>Adds one and the same to every queue, in the room reserved for it.</summary>
+    public void AddReservedEach(in Tick control)
+    {
+        foreach (TickQueue queue in _queues)
+            queue.AddReserved([control]);
+    }
+
     /// <summary>No more ticks will come: every shard ends when it has taken what is queued.</summary>
     public void Complete()
     {

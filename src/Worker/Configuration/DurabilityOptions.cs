@@ -12,4 +12,19 @@ public sealed record DurabilityOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>
+    /// Work that a restart may have to do again: when the shards have worked for so long since the last snapshot, the states that have changed
+    /// are saved. Shorter writes more, longer makes the way back longer.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan ReplayLimit { get; init; } = TimeSpan.FromSeconds(0.7);
+
+    /// <summary>How often, while ticks come, the broker's confirmations are written down: outputs above are published again after a kill.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan ConfirmInterval { get; init; } = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>Where one file of the log ends and the next begins. Files are removed whole, behind the snapshots.</summary>
+    [Range(64 << 10, 1 << 30)]
+    public int SegmentBytes { get; init; } = 32 << 20;
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Durability;
 
@@ -11,32 +12,44 @@ namespace StreamRnn.Worker.Durability;
 /// </summary>
 internal sealed class DurableState : IDisposable
 {
-    private readonly LogReader _reader;
-    private readonly JournalState _state;
-    private readonly IDisposable? _folder;
+    // The broker may be gone for good; what it has not confirmed by then is published again after the next start.
+    private static readonly TimeSpan LastConfirmations = TimeSpan.FromSeconds(10);
 
-    /// <summary>Opens a directory and checks every frame in it; nothing is stepped yet.</summary>
-    /// <param name="models">What this run steps with.</param>
+    private readonly LogReader _reader;
+    private readonly SnapshotStore _store;
+    private readonly IReadOnlyList<SnapshotHead> _snapshot;
+    private readonly JournalState _state;
+    private readonly Setup _setup;
+    private readonly DurabilityOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly IDisposable? _folder;
+    private Checkpointer? _checkpointer;
+
+    /// <summary>Opens a directory and checks every frame in it that is needed; nothing is stepped yet.</summary>
+    /// <param name="setup">What this run steps with.</param>
     /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
     /// <exception cref="InvalidDataException">The log is damaged, or cannot be gone on with; says what to do.</exception>
     public DurableState(IDataFiles files, StreamDirectory directory, Setup setup, DurabilityOptions options, int redeliveryCapacity,
         Action<string> failed, TimeProvider clock, ILogger logger)
     {
-        _folder = files as IDisposable;
+        (_setup, _options, _clock, _logger, _folder) = (setup, options, clock, logger, files as IDisposable);
         _reader = new LogReader(files);
+        _store = new SnapshotStore(files);
         _state = new JournalState(directory, redeliveryCapacity);
+        _snapshot = _store.Find();
 
-        Setup? before = null;
-        long confirmed = 0;
-        LogEnd end = _reader.Read(after: 0, (records, position) => Look(records, position, ref before, ref confirmed));
+        Setup? before = _snapshot.Count > 0 ? _snapshot[^1].Setup : null;
+        long confirmed = SnapshotPosition;
+        LogEnd end = _reader.Read(SnapshotPosition, (records, position) => Look(records, position, ref before, ref confirmed));
         if (before is not null && !before.Equals(setup))
         {
             throw new CommandFailedException($"the data directory steps with {before}, this configuration with {setup}: name the same models, "
                 + "or give this worker a data directory of its own, where every stream begins anew");
         }
         _reader.Repair(end);
-        ConfirmedOutputs = confirmed;
-        Log = new InputLog(files, _state, end, options.CommitInterval, failed, clock, logger);
+        _state.ConfirmedOutputs = ConfirmedOutputs = confirmed;
+        Log = new InputLog(files, _state, end, options, failed, clock, logger);
         if (before is null)
             Log.Append(LogRecordKind.Setup, setup.ToJson());
     }
@@ -46,14 +59,35 @@ internal sealed class DurableState : IDisposable
     /// <summary>The broker has every output up to here: they are stepped again, not published.</summary>
     public long ConfirmedOutputs { get; }
 
-    /// <summary>Steps the log again; returns when its last tick is in its shard's queue.</summary>
+    /// <summary>Snapshots given up since the start.</summary>
+    public long FailedSnapshotCount => _checkpointer?.FailedCount ?? 0;
+
+    private long SnapshotPosition => _snapshot.Count > 0 ? _snapshot[^1].Position : 0;
+
+    /// <summary>Brings names, sessions and states back as the snapshot has them, before the engine starts.</summary>
+    public void Restore(StreamEngine engine, ISessionJournal? sessions) => _store.Load(_snapshot, _state, sessions, engine.Restore);
+
+    /// <summary>Steps again what came after the snapshot; returns when its last tick is in its shard's queue.</summary>
     /// <returns>Ticks brought back.</returns>
     public long Replay(TickRouter router, ISessionJournal? sessions)
     {
-        LogReplay replay = new(_state, router, sessions, after: 0);
-        _reader.Read(after: 0, replay.Visit);
+        LogReplay replay = new(_state, router, sessions, SnapshotPosition);
+        _reader.Read(SnapshotPosition, replay.Visit);
         return replay.TickCount;
     }
+
+    /// <summary>From here on what comes is written down, and the way back kept short.</summary>
+    /// <param name="mark">Asks the link to say when the broker has everything published so far.</param>
+    public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark)
+    {
+        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setup, sessions, mark, _options, _clock, _logger);
+        Log.Start();
+        _checkpointer.Start();
+    }
+
+    /// <summary>Saves the states a last time. Nothing is taken in any more, the shards still run.</summary>
+    /// <param name="patience">How long the broker may take to confirm the last outputs.</param>
+    public void Stop(TimeSpan? patience = null) => _checkpointer?.Stop(patience ?? LastConfirmations);
 
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Durability;
@@ -17,15 +18,13 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <summary>Positions of one frame, about: then it goes whatever the interval. Bounds the memory of intake that waits for the disk.</summary>
     public const int FramePositions = 4096;
 
-    // Small enough to be read in one piece and removed soon after a snapshot, large enough that its name costs nothing.
-    private const int SegmentBytes = 32 << 20;
-
     // How often a full disk is asked again.
     private static readonly TimeSpan FullDiskPause = TimeSpan.FromMilliseconds(500);
 
     private readonly IDataFiles _files;
     private readonly JournalState _state;
     private readonly TimeSpan _interval;
+    private readonly int _segmentBytes;
     private readonly TimeProvider _clock;
     private readonly Action<string> _failed;
     private readonly ILogger _logger;
@@ -47,17 +46,33 @@ internal sealed class InputLog : ITickJournal, IDisposable
     private bool _closing;
 
     /// <param name="end">Of what was recovered.</param>
-    /// <param name="interval">Between two commits, at least.</param>
     /// <param name="failed">Told why, with the remedy, when the process must end.</param>
-    public InputLog(IDataFiles files, JournalState state, LogEnd end, TimeSpan interval, Action<string> failed, TimeProvider clock, ILogger logger)
+    public InputLog(IDataFiles files, JournalState state, LogEnd end, DurabilityOptions options, Action<string> failed, TimeProvider clock, ILogger logger)
     {
-        (_files, _state, _interval, _failed, _clock, _logger) = (files, state, interval, failed, clock, logger);
+        (_files, _state, _failed, _clock, _logger) = (files, state, failed, clock, logger);
+        (_interval, _segmentBytes) = (options.CommitInterval, options.SegmentBytes);
         (_crc, _durable) = (end.Crc, end.NextPosition - 1);
         _filling.Begin(end.NextPosition);
         _thread = new Thread(Run) { Name = "commit", IsBackground = true };
     }
 
     public long DurablePosition => Volatile.Read(ref _durable);
+
+    /// <summary>The last position appended, on the disk or not yet.</summary>
+    public long AppendedPosition
+    {
+        get
+        {
+            lock (_lock)
+                return _filling.NextPosition - 1;
+        }
+    }
+
+    /// <summary>Names of the streams.</summary>
+    public StreamDirectory Directory => _state.Directory;
+
+    /// <summary>Called by the commit thread when something has reached the disk; must not block.</summary>
+    public Action? Committed { get; set; }
 
     /// <summary>Bytes written since the start.</summary>
     public long WrittenBytes => Volatile.Read(ref _bytes);
@@ -88,6 +103,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
                 return source;
             }
             source = known;
+            source.IsKnown = true;
         }
         lock (source.Lock)
         {
@@ -190,6 +206,20 @@ internal sealed class InputLog : ITickJournal, IDisposable
         }
     }
 
+    /// <summary>Cuts the order of everything at this place, the same in the log and in every shard.</summary>
+    /// <param name="at">Told the place before any shard can come to it.</param>
+    public LogCut Cut(TickRouter router, TickControl control, Action<long> at)
+    {
+        router.ReserveEach();
+        lock (_lock)
+        {
+            long position = _filling.NextPosition - 1;
+            at(position);
+            router.AddReservedEach(new Tick { Stream = -1, Time = 0, Value = 0, Control = control, Position = position });
+            return new LogCut(position, _state.DefinedStreams, control == TickControl.Cut ? [] : SourceTable.Write(_state.Sources));
+        }
+    }
+
     public long Append(ReadOnlySpan<byte> record) => Append(LogRecordKind.BrokerSession, record);
 
     public long Append(LogRecordKind kind, ReadOnlySpan<byte> record)
@@ -206,6 +236,11 @@ internal sealed class InputLog : ITickJournal, IDisposable
     {
         if (DurablePosition >= position)
             return;
+        lock (_lock)
+        {
+            if (_filling.FirstPosition <= position)
+                SetDue();   // it may be a record that would have gone with the next packet
+        }
         lock (_committed)
         {
             _waiting++;
@@ -278,6 +313,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
             foreach ((PacketLedger ledger, long packet) in frame.Owed)
                 ledger.Complete(packet);
             frame.Owed.Clear();
+            Committed?.Invoke();
         }
     }
 
@@ -358,7 +394,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <returns>False where the disk is full; then the log is as before.</returns>
     private bool TryWrite(FrameBuffer frame)
     {
-        if (_segment is not null && _segment.Length + frame.Bytes.Length > SegmentBytes)
+        if (_segment is not null && _segment.Length + frame.Bytes.Length > _segmentBytes)
         {
             _segment.Dispose();
             _segment = null;
@@ -409,3 +445,8 @@ internal sealed class InputLog : ITickJournal, IDisposable
         ? (e.HResult & 0xFFFF) is 112 or 39
         : e.HResult is 28 or 122;
 }
+
+/// <summary>A place in the order of everything, and what the log knows there.</summary>
+/// <param name="Streams">Names written down before it.</param>
+/// <param name="Sources">Sessions, see <see cref="SourceTable"/>; empty where nothing is saved.</param>
+internal sealed record LogCut(long Position, int Streams, byte[] Sources);

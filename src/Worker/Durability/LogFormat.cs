@@ -89,6 +89,11 @@ internal static class LogFormat
 
     public static bool IsSegment(string name) => name.StartsWith(SegmentPrefix, StringComparison.Ordinal) && name.EndsWith(SegmentSuffix, StringComparison.Ordinal);
 
+    /// <summary>The first position of a segment, by its name.</summary>
+    public static long FirstPosition(string name) =>
+        long.TryParse(name.AsSpan(SegmentPrefix.Length, name.Length - SegmentPrefix.Length - SegmentSuffix.Length),
+            NumberStyles.None, CultureInfo.InvariantCulture, out long position) ? position : throw new InvalidDataException($"{name} is no name of a log segment");
+
     public static byte[] SegmentHeader(long firstPosition, uint crcBefore)
     {
         byte[] header = new byte[SegmentHeaderBytes];

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 
 namespace StreamRnn.Worker.Durability;
 
@@ -24,7 +23,7 @@ internal sealed class LogReader(IDataFiles files)
     public LogEnd Read(long after, FrameVisitor visit)
     {
         string[] segments = [.. files.List().Where(LogFormat.IsSegment)];
-        int first = Math.Max(0, Array.FindLastIndex(segments, name => FirstPositionOf(name) <= after + 1));
+        int first = Math.Max(0, Array.FindLastIndex(segments, name => LogFormat.FirstPosition(name) <= after + 1));
         LogEnd end = new(after + 1, Crc: 0);
         for (int i = first; i < segments.Length; i++)
             end = ReadSegment(segments[i], isFirst: i == first, isLast: i == segments.Length - 1, end, after, visit);
@@ -56,13 +55,7 @@ internal sealed class LogReader(IDataFiles files)
                 ? before with { Torn = name, GoodBytes = 0 }
                 : throw Damaged(name, 0, before.NextPosition);
         }
-        if (arithmetic != LogFormat.ArithmeticVersion)
-        {
-            throw new InvalidDataException($"{name} was written by arithmetic version {arithmetic}, this build steps by version {LogFormat.ArithmeticVersion} "
-                + "and would give other numbers: stop the old build in order (SIGTERM), which leaves a snapshot and nothing to step again; "
-                + "or move the data directory away to begin every stream anew");
-        }
-        if (first != FirstPositionOf(name) || (isFirst ? first > before.NextPosition : first != before.NextPosition || crcBefore != before.Crc))
+        if (first != LogFormat.FirstPosition(name) || (isFirst ? first > before.NextPosition : first != before.NextPosition || crcBefore != before.Crc))
         {
             throw new InvalidDataException($"{name} does not follow what comes before it (position {before.NextPosition} was expected): a segment is "
                 + "missing or was exchanged. Restore the data directory from a copy, or move it away to begin every stream anew");
@@ -82,15 +75,16 @@ internal sealed class LogReader(IDataFiles files)
             next += count;
             crc = frameCrc;
             if (next - 1 > after)
-                visit(bytes.AsSpan(at + LogFormat.FrameHeaderBytes, length - LogFormat.FrameHeaderBytes), position);
+            {
+                ReadOnlySpan<byte> records = bytes.AsSpan(at + LogFormat.FrameHeaderBytes, length - LogFormat.FrameHeaderBytes);
+                if (arithmetic != LogFormat.ArithmeticVersion && HasTicks(records, position, after))
+                    throw OtherArithmetic(name, arithmetic);
+                visit(records, position);
+            }
             at += length;
         }
         return new LogEnd(next, crc);
     }
-
-    private static long FirstPositionOf(string name) =>
-        long.TryParse(name.AsSpan(LogFormat.SegmentPrefix.Length, name.Length - LogFormat.SegmentPrefix.Length - LogFormat.SegmentSuffix.Length),
-            NumberStyles.None, CultureInfo.InvariantCulture, out long position) ? position : throw new InvalidDataException($"{name} is no name of a log segment");
 
     private static bool TryHeader(ReadOnlySpan<byte> bytes, out int arithmetic, out long first, out uint crcBefore)
     {
@@ -121,6 +115,23 @@ internal sealed class LogReader(IDataFiles files)
         position = BinaryPrimitives.ReadInt64LittleEndian(bytes[20..]);
         return crc == LogFormat.Crc(bytes[12..length]);
     }
+
+    private static bool HasTicks(ReadOnlySpan<byte> records, long position, long after)
+    {
+        FrameReader frame = new(records, position);
+        while (frame.TryRead(out LogRecord record))
+        {
+            if (record.TickCount > 0 && record.Position > after)
+                return true;
+            frame.SkipTicks(record.TickCount);
+        }
+        return false;
+    }
+
+    private static InvalidDataException OtherArithmetic(string name, int arithmetic) =>
+        new($"{name} was written by arithmetic version {arithmetic}, this build steps by version {LogFormat.ArithmeticVersion} and would give other "
+            + "numbers: let the old build start once more and stop it in order (SIGTERM), which leaves a snapshot and nothing to step again; "
+            + "or move the data directory away to begin every stream anew");
 
     /// <summary>Whether a complete frame begins anywhere here.</summary>
     private static bool HasFrame(ReadOnlySpan<byte> bytes)

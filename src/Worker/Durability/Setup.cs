@@ -8,8 +8,8 @@ namespace StreamRnn.Worker.Durability;
 internal sealed record Setup(IReadOnlyList<SetupModel> Models)
 {
     public static Setup Of(ModelCatalog models) =>
-        new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, models.HashOf(entry.Model))),
-            new SetupModel(null, models.Standard.Name, models.HashOf(models.Standard))]);
+        new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, models.HashOf(entry.Model), entry.Model.RowFloats)),
+            new SetupModel(null, models.Standard.Name, models.HashOf(models.Standard), models.Standard.RowFloats)]);
 
     /// <exception cref="InvalidDataException">It is none.</exception>
     public static Setup Parse(ReadOnlySpan<byte> json)
@@ -36,4 +36,5 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models)
 /// <summary>A model of a set-up.</summary>
 /// <param name="Pattern">Null for the standard one.</param>
 /// <param name="Sha256">Of the model file.</param>
-internal sealed record SetupModel(string? Pattern, string Name, string Sha256);
+/// <param name="RowFloats">Of a stream's state row.</param>
+internal sealed record SetupModel(string? Pattern, string Name, string Sha256, int RowFloats);

@@ -21,13 +21,15 @@ internal sealed class Shard
     private readonly Tick[] _taken = new Tick[4 * MicroBatch.Capacity];
     private ForecastBlock _block;
     private long _stepped;
+    private long _busyTicks;
 
     public Shard(
-        int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, Publisher publisher, WorkerMetrics metrics, TickTraces? traces)
+        int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, Publisher publisher, RowExchange rows, WorkerMetrics metrics,
+        TickTraces? traces)
     {
         (_index, _forecasts, _publisher, _metrics, _traces) = (index, forecasts, publisher, metrics, traces);
         Ticks = new TickQueue(capacity.Ticks);
-        _batch = new MicroBatch(models, capacity.Shards);
+        _batch = new MicroBatch(models, index, capacity.Shards, rows);
         _block = forecasts.Rent();
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
     }
@@ -42,7 +44,13 @@ internal sealed class Shard
 
     public long StateBytes => _batch.StateBytes;
 
+    /// <summary>How long it has worked so far: what it would take to step all of that again.</summary>
+    public TimeSpan Busy => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _busyTicks));
+
     public void Start() => _thread.Start();
+
+    /// <summary>Puts a stream's state back, before the start.</summary>
+    public void Restore(int stream, int model, ReadOnlySpan<float> row) => _batch.Restore(stream, model, row);
 
     public void Join() => _thread.Join();
 
@@ -54,10 +62,19 @@ internal sealed class Shard
             _metrics.TicksTaken(_index, _taken[0].ReceivedAt);
             for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.Count..])
             {
+                if (waiting[0].Control != TickControl.None)
+                {
+                    Obey(in waiting[0]);
+                    waiting = waiting[1..];
+                    if (waiting.IsEmpty)
+                        break;
+                }
                 bool traced = _traces?.Enabled == true;
-                long startedAt = traced ? Stopwatch.GetTimestamp() : _metrics.Stamp();
+                long busySince = Stopwatch.GetTimestamp();
+                long startedAt = traced || _metrics.MeasuresTime ? busySince : 0;
                 _batch.Fill(waiting);
                 _batch.Step();
+                Volatile.Write(ref _busyTicks, _busyTicks + Stopwatch.GetTimestamp() - busySince);
                 if (traced)
                     Trace(waiting[.._batch.Count], startedAt);
                 _metrics.StepCompleted(_index, _batch.Count, startedAt);
@@ -66,11 +83,23 @@ internal sealed class Shard
                 if (_block.Room < _batch.Count)
                     Release();
                 _batch.CopyTo(_block, waiting);
+                _batch.GoOnSaving();
             }
+            while (_batch.IsSaving && Ticks.Count == 0)
+                _batch.GoOnSaving();
             if (Ticks.Count == 0 && !_publisher.TryPublish(_block))
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
+        _batch.GoOnSaving(toTheEnd: true);
         _forecasts.Complete();
+    }
+
+    private void Obey(in Tick control)
+    {
+        _block.Cut = control.Position;
+        Release();
+        if (control.Control != TickControl.Cut)
+            _batch.BeginSaving(all: control.Control == TickControl.SaveAll);
     }
 
     private void Trace(ReadOnlySpan<Tick> stepped, long startedAt)

@@ -27,7 +27,8 @@ public sealed class StreamEngine
         Models = models;
         Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics, journal);
         _publisher = new Publisher(Forecasts, metrics, journal, publishAfter, sinks);
-        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, metrics, traces))];
+        Rows = new RowExchange(capacity.Shards);
+        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, Rows, metrics, traces))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
 
         metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);
@@ -52,6 +53,24 @@ public sealed class StreamEngine
 
     /// <summary>Bytes of state held; a moment's value.</summary>
     public long StateBytes => _shards.Sum(shard => shard.StateBytes);
+
+    /// <summary>Told where the journal was cut when every output of what lies before has been handed to the sinks.</summary>
+    public Action<long>? CutReached
+    {
+        get => _publisher.CutReached;
+        set => _publisher.CutReached = value;
+    }
+
+    /// <summary>How long a shard has worked so far, on average.</summary>
+    public TimeSpan Busy => _shards.Aggregate(TimeSpan.Zero, (sum, shard) => sum + shard.Busy) / _shards.Length;
+
+    /// <summary>Where the states come out that are to be saved.</summary>
+    internal RowExchange Rows { get; }
+
+    /// <summary>Puts a stream's state back, before the start.</summary>
+    /// <param name="model">Index into the models of <see cref="Models"/>.</param>
+    /// <param name="row">As it was saved.</param>
+    public void Restore(int stream, int model, ReadOnlySpan<float> row) => _shards[stream % _shards.Length].Restore(stream, model, row);
 
     public void Start()
     {

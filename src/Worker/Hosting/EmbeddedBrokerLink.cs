@@ -60,6 +60,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
         OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
 
+    public ISessionJournal? Sessions => null;
+
+    // It is in the sessions of whoever subscribes, and those end with the process.
+    public void Mark(long position, Action<long> confirmed) => confirmed(position);
+
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload) => _broker.Publish(topic, payload);
 
     public void Flush() => MqttBroker.Flush();

@@ -1,3 +1,4 @@
+using StreamRnn.Ingest;
 using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Hosting;
@@ -16,6 +17,13 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
 
     /// <summary>Begins to take in, after <see cref="StartSending"/>; does not wait for a connection.</summary>
     void Start();
+
+    /// <summary>What an embedded broker knows of its sessions; null where the broker is elsewhere and keeps them itself.</summary>
+    ISessionJournal? Sessions { get; }
+
+    /// <summary>Called behind a message, by the thread that sends: says by the action when the broker has everything sent up to here.</summary>
+    /// <param name="position">For the action.</param>
+    void Mark(long position, Action<long> confirmed);
 
     /// <summary>Sends a rare message about the worker itself; gives it up rather than wait.</summary>
     void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload);

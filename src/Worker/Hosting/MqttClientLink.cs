@@ -86,6 +86,10 @@ internal sealed class MqttClientLink : IBrokerLink
         }
     }
 
+    public ISessionJournal? Sessions => null;
+
+    public void Mark(long position, Action<long> confirmed) => _sender.Mark(position, confirmed);
+
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload)
     {
         if (_sender.TryPublish(new MqttPublish { Topic = topic, Payload = payload }))

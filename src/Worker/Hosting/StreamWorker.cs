@@ -113,13 +113,14 @@ internal sealed class StreamWorker : IDisposable
     public void Start()
     {
         _started = true;
+        _durable?.Restore(Engine, Link.Sessions);
         Engine.Start();
         Link.StartSending();
         if (_durable is not null)
         {
-            RecoveredTickCount = _durable.Replay(_router, sessions: null);
-            _durable.Log.Start();
-            if (RecoveredTickCount > 0)
+            RecoveredTickCount = _durable.Replay(_router, Link.Sessions);
+            _durable.Start(Engine, _router, Link.Sessions, Link.Mark);
+            if (Streams.Count > 0)
                 Log.Recovered(_logger, Streams.Count, _dataDir!, RecoveredTickCount);
         }
         Link.Start();
@@ -136,6 +137,7 @@ internal sealed class StreamWorker : IDisposable
         _stopped = true;
         _durable?.Log.Refuse();
         _gate.Close();
+        _durable?.Stop();
         if (_started)
             Engine.Drain();
         _durable?.Dispose();

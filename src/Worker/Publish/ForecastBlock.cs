@@ -15,6 +15,9 @@ public sealed class ForecastBlock(int capacity)
 
     public ReadOnlySpan<Forecast> Forecasts => _forecasts.AsSpan(0, Count);
 
+    /// <summary>Where the journal was cut right behind this block; 0 where it was not.</summary>
+    public long Cut { get; set; }
+
     /// <summary>The last place in the journal of what it holds; they rise.</summary>
     public long LastPosition => Count == 0 ? 0 : _forecasts[Count - 1].Position;
 
@@ -34,7 +37,7 @@ public sealed class ForecastBlock(int capacity)
         forecast.Position = tick.Position;
     }
 
-    public void Clear() => Count = 0;
+    public void Clear() => (Count, Cut) = (0, 0);
 
     /// <summary>Tells the sources that these ticks are done with.</summary>
     public void Acknowledge()

@@ -39,7 +39,7 @@ public sealed class ForecastQueue
         _journal = journal;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
-        (_producers, _whenFull, _metrics) = (producers, whenFull, metrics);
+        (_producers, Producers, _whenFull, _metrics) = (producers, producers, whenFull, metrics);
         _ring = new ForecastBlock[(capacity + BlockForecasts - 1) / BlockForecasts];
 
         // One in the hands of each shard, one in the publisher's.
@@ -48,6 +48,9 @@ public sealed class ForecastQueue
         for (int i = 0; i < blocks; i++)
             _free.Push(new ForecastBlock(BlockForecasts));
     }
+
+    /// <summary>Shards that fill it.</summary>
+    public int Producers { get; }
 
     /// <summary>Forecasts given up so far; 0 under <see cref="WhenFull.Wait"/>.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
@@ -65,12 +68,12 @@ public sealed class ForecastQueue
     /// <summary>Hands a filled block over for an empty one.</summary>
     public ForecastBlock Exchange(ForecastBlock filled)
     {
-        if (filled.Count == 0)
+        if (filled.Count == 0 && filled.Cut == 0)
             return filled;
 
         lock (_lock)
         {
-            while (_count == _ring.Length && _whenFull == WhenFull.Wait)
+            while (_count == _ring.Length && (_whenFull == WhenFull.Wait || filled.Cut > 0))   // a cut is no forecast and is not dropped
                 Wait();
 
             if (_count < _ring.Length)

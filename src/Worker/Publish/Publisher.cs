@@ -18,9 +18,15 @@ public sealed class Publisher(
     private readonly Lock _publishing = new();
     private Thread? _thread;
     private long _published;
+    private int _cutShards;
 
     /// <summary>Forecasts handed to the sinks so far.</summary>
     public long Published => Volatile.Read(ref _published);
+
+    /// <summary>
+    /// Told where the journal was cut when every output of what lies before has been handed to the sinks. Called by the publisher's thread.
+    /// </summary>
+    public Action<long>? CutReached { get; set; }
 
     public void Start()
     {
@@ -59,6 +65,11 @@ public sealed class Publisher(
             {
                 block = queue.Take();
                 Publish(block);
+                if (block.Cut > 0 && ++_cutShards == queue.Producers)
+                {
+                    _cutShards = 0;
+                    CutReached?.Invoke(block.Cut);
+                }
             }
             queue.Return(block);
         }

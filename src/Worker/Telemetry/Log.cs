@@ -23,6 +23,9 @@ internal static partial class Log
     [LoggerMessage(405, LogLevel.Information, "The disk of the data directory has room again: intake goes on.")]
     public static partial void DiskHasRoom(ILogger logger);
 
+    [LoggerMessage(407, LogLevel.Warning, "No snapshot was written ({Error}); the log is kept and the next one is tried in its time.")]
+    public static partial void SnapshotFailed(ILogger logger, string error);
+
     [LoggerMessage(406, LogLevel.Information, "Recovered {Streams} streams from {Folder}: {Ticks} ticks are stepped again.")]
     public static partial void Recovered(ILogger logger, int streams, string folder, long ticks);
 }

@@ -3,49 +3,66 @@ using StreamRnn.Worker.Durability;
 namespace StreamRnn.Worker.Tests.Durability;
 
 /// <summary>
-/// A disk in memory that fails on demand. What was written and not flushed is there until the power goes (<see cref="AfterPowerLoss"/>), and a
-/// name is only safe once names were flushed.
+/// A disk in memory that fails on demand. <see cref="AfterKill"/> is what a process that was killed leaves, at any instant; <see
+/// cref="AfterPowerLoss"/> what a machine leaves that lost its power: flushed bytes under flushed names, and of the rest some.
 /// </summary>
 internal sealed class FaultyFiles : IDataFiles
 {
-    private readonly Dictionary<string, Content> _files = [];
-    private HashSet<string> _safeNames = [];
+    private Dictionary<string, Content> _files = [];
+    private Dictionary<string, Content> _safe = [];
+
+    /// <summary>Held while a file changes.</summary>
+    public object Lock { get; } = new();
 
     /// <summary>Bytes that still fit.</summary>
     public long Room { get; set; } = long.MaxValue;
+
+    /// <summary>A file that has no room left; null for none.</summary>
+    public string? FullFile { get; set; }
 
     public bool FlushFails { get; set; }
 
     public bool ReadFails { get; set; }
 
-    public int FlushCount { get; private set; }
-
     public byte[] this[string name]
     {
-        get => [.. _files[name].Bytes];
-        set => _files[name] = new Content { Bytes = [.. value], FlushedLength = value.Length };
+        get
+        {
+            lock (Lock)
+                return [.. _files[name].Bytes];
+        }
+        set => _files[name] = _safe[name] = new Content { Bytes = [.. value], FlushedLength = value.Length };
     }
 
-    public FaultyFiles Copy()
+    public FaultyFiles AfterKill()
     {
-        FaultyFiles copy = new();
-        foreach (string name in List())
-            copy[name] = this[name];
-        return copy;
+        FaultyFiles after = new();
+        lock (Lock)
+        {
+            foreach ((string name, Content content) in _files)
+                after[name] = [.. content.Bytes];
+        }
+        return after;
     }
 
-    /// <summary>What is there when the power comes back: flushed bytes under flushed names.</summary>
-    public FaultyFiles AfterPowerLoss()
+    /// <param name="random">How much of what was not flushed has reached the disk all the same; null for nothing of it.</param>
+    public FaultyFiles AfterPowerLoss(Random? random = null)
     {
-        FaultyFiles copy = new();
-        foreach (string name in _safeNames.Where(_files.ContainsKey))
-            copy[name] = [.. _files[name].Bytes.Take(_files[name].FlushedLength)];
-        return copy;
+        FaultyFiles after = new();
+        lock (Lock)
+        {
+            foreach ((string name, Content content) in _safe)
+            {
+                int unflushed = content.Bytes.Count - content.FlushedLength;
+                after[name] = [.. content.Bytes.Take(content.FlushedLength + (random?.Next(unflushed + 1) ?? 0))];
+            }
+        }
+        return after;
     }
 
     public IReadOnlyList<string> List()
     {
-        lock (_files)
+        lock (Lock)
             return [.. _files.Keys.Order(StringComparer.Ordinal)];
     }
 
@@ -53,16 +70,15 @@ internal sealed class FaultyFiles : IDataFiles
 
     public IDataFile Create(string name)
     {
-        lock (_files)
-            _files[name] = new Content();
-        return new Handle(this, _files[name]);
+        lock (Lock)
+            return new Handle(this, name, _files[name] = new Content());
     }
 
-    public IDataFile Open(string name) => new Handle(this, _files[name]);
+    public IDataFile Open(string name) => new Handle(this, name, _files[name]);
 
     public void Rename(string from, string to)
     {
-        lock (_files)
+        lock (Lock)
         {
             _files[to] = _files[from];
             _files.Remove(from);
@@ -71,11 +87,15 @@ internal sealed class FaultyFiles : IDataFiles
 
     public void Delete(string name)
     {
-        lock (_files)
+        lock (Lock)
             _files.Remove(name);
     }
 
-    public void FlushNames() => _safeNames = [.. List()];
+    public void FlushNames()
+    {
+        lock (Lock)
+            _safe = new(_files);
+    }
 
     private sealed class Content
     {
@@ -84,31 +104,40 @@ internal sealed class FaultyFiles : IDataFiles
         public int FlushedLength { get; set; }
     }
 
-    private sealed class Handle(FaultyFiles files, Content content) : IDataFile
+    private sealed class Handle(FaultyFiles files, string name, Content content) : IDataFile
     {
         public long Length => content.Bytes.Count;
 
         public void Append(ReadOnlySpan<byte> bytes)
         {
-            int fit = (int)Math.Min(bytes.Length, files.Room);
-            content.Bytes.AddRange(bytes[..fit]);
-            files.Room -= fit;
-            if (fit < bytes.Length)
-                throw new IOException("No space left on device", 28);
+            lock (files.Lock)
+            {
+                int fit = (int)Math.Min(bytes.Length, name == files.FullFile ? 0 : files.Room);
+                content.Bytes.AddRange(bytes[..fit]);
+                files.Room -= fit;
+                if (fit < bytes.Length)
+                    throw new IOException("No space left on device", 28);
+            }
         }
 
         public void Truncate(long length)
         {
-            files.Room += content.Bytes.Count - length;
-            content.Bytes.RemoveRange((int)length, content.Bytes.Count - (int)length);
+            lock (files.Lock)
+            {
+                files.Room = Math.Min(files.Room, long.MaxValue - content.Bytes.Count) + content.Bytes.Count - length;
+                content.Bytes.RemoveRange((int)length, content.Bytes.Count - (int)length);
+                content.FlushedLength = Math.Min(content.FlushedLength, (int)length);
+            }
         }
 
         public void Flush()
         {
-            if (files.FlushFails)
-                throw new IOException("Input/output error");
-            content.FlushedLength = content.Bytes.Count;
-            files.FlushCount++;
+            lock (files.Lock)
+            {
+                if (files.FlushFails)
+                    throw new IOException("Input/output error");
+                content.FlushedLength = content.Bytes.Count;
+            }
         }
 
         public void Dispose()

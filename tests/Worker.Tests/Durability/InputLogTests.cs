@@ -109,18 +109,18 @@ public sealed class InputLogTests
         string[] names = [.. files.List()];
         foreach (int missing in new[] { 0, 1 })
         {
-            FaultyFiles gap = files.Copy();
+            FaultyFiles gap = files.AfterKill();
             gap.Delete(names[missing]);
             Assert.Throws<InvalidDataException>(() => ReadLog.Of(gap));
         }
 
-        FaultyFiles exchanged = files.Copy();
+        FaultyFiles exchanged = files.AfterKill();
         (exchanged[names[0]], exchanged[names[1]]) = (files[names[1]], files[names[0]]);
         Assert.Throws<InvalidDataException>(() => ReadLog.Of(exchanged));
 
         // Another log's segment of the same positions: every checksum in it is right.
         FaultyFiles other = ThreeSegments(value: 7);
-        FaultyFiles mixed = files.Copy();
+        FaultyFiles mixed = files.AfterKill();
         mixed[names[1]] = other[names[1]];
         Assert.Throws<InvalidDataException>(() => ReadLog.Of(mixed));
     }
@@ -133,7 +133,7 @@ public sealed class InputLogTests
         bytes[8]++;
         BitConverter.TryWriteBytes(bytes.AsSpan(24), LogFormat.Crc(bytes.AsSpan(0, 24)));
         InvalidDataException refusal = Assert.Throws<InvalidDataException>(() => ReadLog.Of(new FaultyFiles { [segment] = bytes }));
-        Assert.Contains("stop the old build in order", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("stop it in order", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class InputLogTests
         log.Log.WaitUntilDurable(second);
         waiting.Join();
         log.Log.WaitUntilDurable(third);
-        Assert.Equal(["1", "2", "4"], ReadLog.Of(files.Copy()).Ticks.Select(tick => tick.Split(' ')[3]));
+        Assert.Equal(["1", "2", "4"], ReadLog.Of(files.AfterKill()).Ticks.Select(tick => tick.Split(' ')[3]));
     }
 
     [Fact]
@@ -189,7 +189,7 @@ public sealed class InputLogTests
         Wait.Until(() => log.Log.IsFull, "the log says that the disk is full");
         files.Room = long.MaxValue;
         log.Log.WaitUntilDurable(position);
-        Assert.Single(ReadLog.Of(files.Copy()).Ticks);
+        Assert.Single(ReadLog.Of(files.AfterKill()).Ticks);
     }
 
     [Fact]

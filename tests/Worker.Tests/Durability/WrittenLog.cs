@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Tests.Durability;
@@ -18,7 +19,7 @@ internal sealed class WrittenLog : IDisposable
         Queue = new TickQueue(1 << 16);
         _router = new TickRouter([Queue]);
         State = new JournalState(_directory, redeliveryCapacity: 4096);
-        Log = new InputLog(files, State, end ?? new LogEnd(1, 0), interval, reason => Failure = reason, TimeProvider.System, NullLogger.Instance);
+        Log = new InputLog(files, State, end ?? new LogEnd(1, 0), new DurabilityOptions { CommitInterval = interval }, reason => Failure = reason, TimeProvider.System, NullLogger.Instance);
         Log.Start();
     }
 

@@ -42,6 +42,7 @@ public sealed class MqttClient : IDisposable
     private readonly ITickJournal? _journal;
     private readonly PacketSource _source;   // where there is no journal: of messages at QoS 2 received and not released
     private readonly OutgoingMessages _outgoing;
+    private readonly Queue<(long Tail, long Position, Action<long> Confirmed)> _marks = new();   // under the lock of the messages
     private readonly Backoff _backoff;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _handing = new();
@@ -172,6 +173,24 @@ public sealed class MqttClient : IDisposable
 
     /// <summary>Sends what was published, as far as the broker's window allows; the rest follows its confirmations.</summary>
     public void Flush() => _connection?.SendMessages();
+
+    /// <summary>
+    /// Says when the broker has confirmed, or refused, everything published so far. Called at once where nothing is open, else by the thread
+    /// that reads the last confirmation; must not block.
+    /// </summary>
+    /// <param name="position">Whatever the caller knows the mark by.</param>
+    public void Mark(long position, Action<long> confirmed)
+    {
+        lock (_outgoing)
+        {
+            if (_outgoing.Count > 0)
+            {
+                _marks.Enqueue((_outgoing.Tail, position, confirmed));
+                return;
+            }
+        }
+        confirmed(position);
+    }
 
     /// <summary>Waits until the broker has confirmed everything published.</summary>
     /// <returns>False when the time was over first.</returns>
@@ -333,6 +352,11 @@ public sealed class MqttClient : IDisposable
         if (count == 0)
             return;
         _released += count;
+        while (_marks.TryPeek(out (long Tail, long Position, Action<long> Confirmed) mark) && mark.Tail <= _outgoing.Head)
+        {
+            _marks.Dequeue();
+            mark.Confirmed(mark.Position);
+        }
         if (_outgoing.IsRoomy)
             Monitor.PulseAll(_outgoing);
     }

@@ -26,6 +26,12 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     private int _bytesKept;
     private ushort _lastId;
 
+    /// <summary>Messages done with since the beginning.</summary>
+    public long Head => _head;
+
+    /// <summary>Messages taken since the beginning.</summary>
+    public long Tail => _tail;
+
     /// <summary>Messages kept.</summary>
     public int Count => (int)(_tail - _head);
 

@@ -1,0 +1,289 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Telemetry;
+
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>
+/// Keeps the way back short. While ticks come it cuts their order again and again: one place, the same in every shard and in the log. When
+/// the broker has every output of what lies before a cut, that is written down, and those outputs are not published again after a restart.
+/// When stepping again what came since the last snapshot would take about a second, the states at the cut are saved as well.
+/// </summary>
+/// <remarks>
+/// A snapshot counts only when the log is durable and the outputs are confirmed up to its place. Without ticks nothing happens here, and no
+/// timer runs.
+/// </remarks>
+internal sealed class Checkpointer
+{
+    private readonly InputLog _log;
+    private readonly StreamEngine _engine;
+    private readonly TickRouter _router;
+    private readonly SnapshotStore _store;
+    private readonly Setup _setup;
+    private readonly ISessionJournal? _sessions;
+    private readonly Action<long, Action<long>> _mark;
+    private readonly DurabilityOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly Thread _thread;
+    private readonly object _lock = new();
+    private readonly ArrayBufferWriter<byte> _sessionBytes = new();
+    private SnapshotHead? _last;
+    private TimeSpan _busyAtSnapshot;
+    private long _cutAt;
+    private long _reached;
+    private long _confirmed;
+    private bool _isAheadOfFile;
+    private volatile bool _savesSessions;
+    private bool _isDue;
+    private bool _isIdle;
+    private bool _closing;
+
+    /// <param name="last">The snapshot that was recovered; null for none.</param>
+    /// <param name="sessions">The embedded broker's, which go into the snapshot; null for a broker elsewhere.</param>
+    /// <param name="mark">
+    /// Asks the link to say, by the action, when the broker has everything published so far; called where the position has been reached.
+    /// </param>
+    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, Setup setup,
+        ISessionJournal? sessions, Action<long, Action<long>> mark, DurabilityOptions options, TimeProvider clock, ILogger logger)
+    {
+        (_log, _engine, _router, _store, _last, _setup, _sessions, _mark) = (log, engine, router, store, last, setup, sessions, mark);
+        (_options, _clock, _logger) = (options, clock, logger);
+        _cutAt = _reached = _confirmed = log.AppendedPosition;
+        _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
+        engine.CutReached = Reached;
+        log.Committed = SetDue;
+    }
+
+    /// <summary>Snapshots written since the start.</summary>
+    public long SnapshotCount { get; private set; }
+
+    /// <summary>Bytes of them.</summary>
+    public long SnapshotBytes { get; private set; }
+
+    /// <summary>Snapshots given up since the start: the disk was full, or could not be written.</summary>
+    public long FailedCount { get; private set; }
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Saves the states a last time, when nothing is taken in any more and the shards still run, and ends.</summary>
+    /// <param name="patience">How long the broker may take to confirm the last outputs; then the log has to do.</param>
+    public void Stop(TimeSpan patience)
+    {
+        lock (_lock)
+        {
+            _closing = true;
+            Monitor.PulseAll(_lock);
+        }
+        if (_thread.ThreadState == ThreadState.Unstarted)
+            return;
+        _thread.Join();
+        if (_log.AppendedPosition > (_last?.Position ?? 0))
+            Snapshot(patience);
+    }
+
+    /// <summary>Something was committed.</summary>
+    private void SetDue()
+    {
+        lock (_lock)
+        {
+            _isDue = true;
+            if (_isIdle)
+                Monitor.PulseAll(_lock);
+        }
+    }
+
+    private void Run()
+    {
+        for (long cutAt = _clock.GetTimestamp(); WaitUntilDue(cutAt); cutAt = _clock.GetTimestamp())
+        {
+            if (_engine.Busy - _busyAtSnapshot >= _options.ReplayLimit)
+                Snapshot(patience: null);
+            else if (WaitUntil(() => _reached >= _cutAt, patience: null))
+                Cut(TickControl.Cut);
+        }
+    }
+
+    /// <returns>False when it is to end.</returns>
+    private bool WaitUntilDue(long cutAt)
+    {
+        lock (_lock)
+        {
+            while (!_isDue && !_closing)
+            {
+                _isIdle = true;
+                Monitor.Wait(_lock);
+                _isIdle = false;
+            }
+            TimeSpan left;
+            while (!_closing && (left = _options.ConfirmInterval - _clock.GetElapsedTime(cutAt)) > TimeSpan.Zero)
+                Monitor.Wait(_lock, left);
+            _isDue = false;
+            return !_closing;
+        }
+    }
+
+    /// <param name="patience">Null for as long as the worker runs.</param>
+    private bool WaitUntil(Func<bool> condition, TimeSpan? patience)
+    {
+        long startedAt = _clock.GetTimestamp();
+        lock (_lock)
+        {
+            while (!condition())
+            {
+                if (patience is TimeSpan limit)
+                {
+                    TimeSpan left = limit - _clock.GetElapsedTime(startedAt);
+                    if (left <= TimeSpan.Zero)
+                        return false;
+                    Monitor.Wait(_lock, left);
+                }
+                else if (_closing)
+                {
+                    return false;
+                }
+                else
+                {
+                    Monitor.Wait(_lock);
+                }
+            }
+        }
+        return true;
+    }
+
+    /// <summary>Cuts here. The cut before must have come through.</summary>
+    private LogCut Cut(TickControl control)
+    {
+        _savesSessions = control != TickControl.Cut;
+        LogCut cut = _log.Cut(_router, control, at =>
+        {
+            lock (_lock)
+                _cutAt = at;
+        });
+        return cut;
+    }
+
+    /// <summary>The publisher has handed over every output of what lies before the cut.</summary>
+    private void Reached(long position)
+    {
+        if (_savesSessions && _sessions is not null)
+        {
+            _sessionBytes.ResetWrittenCount();
+            _sessions.Write(_sessionBytes);
+        }
+        _mark(position, Confirmed);
+        lock (_lock)
+        {
+            _reached = position;
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    private void Confirmed(long position)
+    {
+        _log.ConfirmOutputs(position);
+        lock (_lock)
+        {
+            _confirmed = Math.Max(_confirmed, position);
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Saves the states at a cut, and removes what is not needed any more.</summary>
+    private void Snapshot(TimeSpan? patience)
+    {
+        if (!WaitUntil(() => _reached >= _cutAt, patience))
+            return;
+
+        _busyAtSnapshot = _engine.Busy;
+        bool all = _last is null || _isAheadOfFile || _store.IsLongChain;
+        LogCut cut = Cut(all ? TickControl.SaveAll : TickControl.SaveChanged);
+        SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _setup);
+        _isAheadOfFile = true;   // the shards take these rows for saved from here on
+        try
+        {
+            if (!TryWrite(head, cut, patience))
+                return;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            FailedCount++;
+            Log.SnapshotFailed(_logger, e.Message);
+            return;
+        }
+        (_last, _isAheadOfFile) = (head, false);
+        SnapshotCount++;
+    }
+
+    private bool TryWrite(SnapshotHead head, LogCut cut, TimeSpan? patience)
+    {
+        IDataFile? file = null;
+        try
+        {
+            long rows = 0;
+            try
+            {
+                file = _store.Create(head);
+                WriteNames(file, head);
+                SnapshotFile.Append(file, SnapshotSection.Sources, cut.Sources);
+            }
+            finally
+            {
+                rows = WriteRows(file);
+            }
+            if (!WaitUntil(() => _reached >= cut.Position && (_sessions is not null || _confirmed >= cut.Position), patience))
+                return false;
+            if (_sessions is not null)
+                SnapshotFile.Append(file, SnapshotSection.BrokerSessions, _sessionBytes.WrittenSpan);
+            _log.WaitUntilDurable(cut.Position);
+            SnapshotBytes += _store.Publish(file, head, rows);
+        }
+        finally
+        {
+            file?.Dispose();
+        }
+        _store.RemoveOld();
+        return true;
+    }
+
+    /// <summary>Writes the rows as the shards save them. They come, whatever becomes of the file: who fails takes the rest as well.</summary>
+    private long WriteRows(IDataFile? file)
+    {
+        long rows = 0;
+        IOException? failure = null;
+        while (_engine.Rows.TryTake(out RowPiece piece))
+        {
+            try
+            {
+                if (file is not null && failure is null)
+                    SnapshotFile.Append(file, SnapshotSection.Rows, piece.Bytes);
+            }
+            catch (IOException e)
+            {
+                failure = e;
+            }
+            rows += piece.RowCount;
+            _engine.Rows.Return(piece);
+        }
+        return failure is null ? rows : throw failure;
+    }
+
+    private void WriteNames(IDataFile file, SnapshotHead head)
+    {
+        ArrayBufferWriter<byte> names = new();
+        for (int stream = head.FirstStream; stream < head.Streams; stream++)
+        {
+            ReadOnlySpan<byte> name = _log.Directory.Utf8Name(stream);
+            Span<byte> to = names.GetSpan(4 + name.Length);
+            BinaryPrimitives.WriteUInt16LittleEndian(to, (ushort)name.Length);
+            BinaryPrimitives.WriteUInt16LittleEndian(to[2..], (ushort)_log.Directory.TopicLength(stream));
+            name.CopyTo(to[4..]);
+            names.Advance(4 + name.Length);
+        }
+        SnapshotFile.Append(file, SnapshotSection.Streams, names.WrittenSpan);
+    }
+}

@@ -1,0 +1,102 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text.Json;
+
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>What a section of a snapshot holds. Numbers are on disk and never reused.</summary>
+internal enum SnapshotSection
+{
+    Head = 1,
+    Streams = 2,
+    Sources = 3,
+    BrokerSessions = 4,
+    Rows = 5,
+    End = 6,
+}
+
+/// <summary>What a snapshot is of.</summary>
+/// <param name="Position">Everything up to here is in it, and the broker has every output up to here.</param>
+/// <param name="Base">The snapshot whose rows and names it adds to; 0 where it stands alone.</param>
+/// <param name="FirstStream">Names before it are in the base.</param>
+/// <param name="Streams">Names in all.</param>
+internal sealed record SnapshotHead(int Arithmetic, long Position, long Base, int FirstStream, int Streams, Setup Setup);
+
+/// <summary>
+/// A snapshot on disk: the states of all streams at one position of the log, or those that have changed since the snapshot before.
+/// <code>
+/// snapshot-POSITION-BASE.snap, both in 20 digits
+///    0  "SRNNSNP1"   8  sections
+/// section
+///    0  kind (4)   4  length (4)   8  CRC-32C of kind, length and content (4)   12  content
+///       Head             JSON, see <see cref="SnapshotHead"/>; the first
+///       Streams          length (2)  where the topic ends (2)  name, back to back
+///       Sources          see <see cref="SourceTable"/>
+///       BrokerSessions   the embedded broker's own
+///       Rows             stream (4)  model (4)  the row's floats, back to back
+///       End              rows in all (8); the last: without it the snapshot is none
+/// </code>
+/// Written under another name, flushed, renamed: under this name it is whole.
+/// </summary>
+internal static class SnapshotFile
+{
+    public const int SectionHeaderBytes = 12;
+
+    public const string UnfinishedName = "snapshot.tmp";
+
+    public static ReadOnlySpan<byte> Magic => "SRNNSNP1"u8;
+
+    public static string Name(long position, long @base) => string.Create(CultureInfo.InvariantCulture, $"snapshot-{position:d20}-{@base:d20}.snap");
+
+    public static bool TryParse(string name, out long position, out long @base)
+    {
+        (position, @base) = (0, 0);
+        return name.Length == 9 + 20 + 1 + 20 + 5 && name.StartsWith("snapshot-", StringComparison.Ordinal) && name.EndsWith(".snap", StringComparison.Ordinal)
+            && long.TryParse(name.AsSpan(9, 20), NumberStyles.None, CultureInfo.InvariantCulture, out position)
+            && long.TryParse(name.AsSpan(30, 20), NumberStyles.None, CultureInfo.InvariantCulture, out @base);
+    }
+
+    public static void Append(IDataFile file, SnapshotSection kind, ReadOnlySpan<byte> content)
+    {
+        Span<byte> header = stackalloc byte[SectionHeaderBytes];
+        BinaryPrimitives.WriteInt32LittleEndian(header, (int)kind);
+        BinaryPrimitives.WriteInt32LittleEndian(header[4..], content.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Check(header[..8], content));
+        file.Append(header);
+        file.Append(content);
+    }
+
+    /// <summary>Its head, if every section of it is whole.</summary>
+    public static SnapshotHead? Verify(byte[] bytes)
+    {
+        SnapshotHead? head = null;
+        bool ended = false;
+        for (int at = Magic.Length; bytes.AsSpan().StartsWith(Magic) && !ended; )
+        {
+            if (!TrySection(bytes, ref at, out SnapshotSection kind, out ReadOnlySpan<byte> content))
+                return null;
+            if (kind == SnapshotSection.Head)
+                head = JsonSerializer.Deserialize<SnapshotHead>(content);
+            ended = kind == SnapshotSection.End;
+        }
+        return ended ? head : null;
+    }
+
+    public static bool TrySection(ReadOnlySpan<byte> bytes, ref int at, out SnapshotSection kind, out ReadOnlySpan<byte> content)
+    {
+        kind = 0;
+        content = default;
+        if (bytes.Length - at < SectionHeaderBytes)
+            return false;
+        ReadOnlySpan<byte> header = bytes.Slice(at, SectionHeaderBytes);
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
+        if (length > bytes.Length - at - SectionHeaderBytes)
+            return false;
+        kind = (SnapshotSection)BinaryPrimitives.ReadInt32LittleEndian(header);
+        content = bytes.Slice(at + SectionHeaderBytes, (int)length);
+        at += SectionHeaderBytes + (int)length;
+        return BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) == Check(header[..8], content);
+    }
+
+    private static uint Check(ReadOnlySpan<byte> header, ReadOnlySpan<byte> content) => LogFormat.Crc(header) ^ uint.RotateLeft(LogFormat.Crc(content), 1);
+}

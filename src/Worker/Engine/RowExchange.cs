@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+
+namespace StreamRnn.Worker.Engine;
+
+/// <summary>
+/// The way of saved state rows from the shards to whoever writes them: a few pieces of memory that go round, so that a snapshot of any
+/// size takes a bounded room. A shard waits for a piece only while the writer is behind by all of them.
+/// <code>
+/// piece   rows back to back: stream (4)  model (4)  the row's floats
+/// </code>
+/// </summary>
+internal sealed class RowExchange
+{
+    private const int PieceBytes = 256 << 10;
+    private const int PieceCount = 32;
+
+    private readonly object _lock = new();
+    private readonly int _shards;
+    private readonly Stack<RowPiece> _free = new();
+    private readonly Queue<RowPiece> _filled = new();
+    private int _made;
+    private int _finished;
+
+    public RowExchange(int shards) => _shards = shards;
+
+    /// <summary>An empty piece with room for a row.</summary>
+    public RowPiece Rent(int rowBytes)
+    {
+        RowPiece? piece;
+        lock (_lock)
+        {
+            while (!_free.TryPop(out piece) && _made >= Math.Max(PieceCount, 2 * _shards))
+                Monitor.Wait(_lock);
+            if (piece is null)
+                _made++;
+        }
+        piece ??= new RowPiece(PieceBytes);
+        piece.Begin(rowBytes);
+        return piece;
+    }
+
+    public void Fill(RowPiece piece)
+    {
+        lock (_lock)
+        {
+            _filled.Enqueue(piece);
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>A shard has saved its last row.</summary>
+    public void Finish()
+    {
+        lock (_lock)
+        {
+            _finished++;
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Waits for the next filled piece.</summary>
+    /// <returns>False when every shard has finished; then the next round may begin.</returns>
+    public bool TryTake(out RowPiece piece)
+    {
+        lock (_lock)
+        {
+            while (_filled.Count == 0 && _finished < _shards)
+                Monitor.Wait(_lock);
+            if (_filled.TryDequeue(out piece!))
+                return true;
+            _finished = 0;
+            return false;
+        }
+    }
+
+    public void Return(RowPiece piece)
+    {
+        lock (_lock)
+        {
+            _free.Push(piece);
+            Monitor.PulseAll(_lock);
+        }
+    }
+}
+
+/// <summary>Some saved rows.</summary>
+internal sealed class RowPiece(int bytes)
+{
+    /// <summary>In front of each row: stream and model.</summary>
+    public const int RowHeaderBytes = 8;
+
+    private byte[] _bytes = new byte[bytes];
+    private int _length;
+
+    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
+
+    public int RowCount { get; private set; }
+
+    public void Begin(int rowBytes)
+    {
+        (_length, RowCount) = (0, 0);
+        if (_bytes.Length < rowBytes + RowHeaderBytes)
+            _bytes = new byte[rowBytes + RowHeaderBytes];
+    }
+
+    /// <returns>False where there is no room for it.</returns>
+    public bool TryAdd(int stream, int model, ReadOnlySpan<float> row)
+    {
+        ReadOnlySpan<byte> floats = MemoryMarshal.AsBytes(row);
+        if (_length + RowHeaderBytes + floats.Length > _bytes.Length)
+            return false;
+        Span<byte> to = _bytes.AsSpan(_length);
+        MemoryMarshal.Write(to, stream);
+        MemoryMarshal.Write(to[4..], model);
+        floats.CopyTo(to[RowHeaderBytes..]);
+        _length += RowHeaderBytes + floats.Length;
+        RowCount++;
+        return true;
+    }
+}

@@ -1,0 +1,119 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Durability;
+using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
+using StreamRnn.Worker.Tests.Engine;
+
+namespace StreamRnn.Worker.Tests.Durability;
+
+/// <summary>Intake, log, shards, publisher and snapshots over files in memory: one life of a worker without its sockets.</summary>
+internal sealed class DurableEngine : IDisposable
+{
+    public static readonly DurabilityOptions Hasty = new()
+    {
+        CommitInterval = TimeSpan.Zero,
+        ReplayLimit = TimeSpan.Zero,
+        ConfirmInterval = TimeSpan.Zero,
+        SegmentBytes = 64 << 10,
+    };
+
+    private static readonly Setup Chain = new([new SetupModel(null, "chain@0000", "0000", 4)]);
+
+    private readonly WorkerMetrics _metrics = new();
+    private readonly StreamEngine _engine;
+    private readonly TickRouter _router;
+
+    /// <param name="outputs">What leaves, under the lock of the files: a copy of both is of one instant.</param>
+    /// <param name="options">Null for snapshots and confirmations as often as can be.</param>
+    public DurableEngine(FaultyFiles files, int shards, List<Forecast> outputs, DurabilityOptions? options = null, bool confirms = true)
+    {
+        StreamDirectory directory = new(10_000);
+        Files = files;
+        State = new DurableState(files, directory, Chain, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance);
+        _engine = new StreamEngine(new ModelMap(new ChainForecaster()), new EngineCapacity(shards), _metrics, traces: null, State.Log, State.ConfirmedOutputs,
+            new Sink(files, outputs));
+        _router = new TickRouter(_engine.Queues);
+        Intake = new PacketIntake(directory, _router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), State.Log);
+        Directory = directory;
+
+        State.Restore(_engine, sessions: null);
+        _engine.Start();
+        Replayed = State.Replay(_router, sessions: null);
+        State.Start(_engine, _router, sessions: null, (position, confirmed) =>
+        {
+            if (confirms)
+                confirmed(position);
+        });
+    }
+
+    public FaultyFiles Files { get; }
+
+    public StreamDirectory Directory { get; }
+
+    public DurableState State { get; }
+
+    public PacketIntake Intake { get; }
+
+    public long Replayed { get; }
+
+    public string? Failure { get; private set; }
+
+    public long Published => _engine.Published;
+
+    public int Send(PacketSource? source, PacketLedger? ledger, ushort id, string topic, string payload, byte qos = 1, bool dup = false)
+    {
+        Packet packet = new()
+        {
+            Topic = Encoding.UTF8.GetBytes(topic),
+            Payload = Encoding.UTF8.GetBytes(payload),
+            Qos = qos,
+            PacketId = id,
+            Ledger = ledger,
+            Source = source,
+            IsRedelivery = dup,
+        };
+        return Intake.Accept(in packet);
+    }
+
+    /// <summary>The end in order.</summary>
+    public void Stop()
+    {
+        State.Log.Refuse();
+        State.Stop();
+        End();
+    }
+
+    /// <summary>The end of a life whose files have been copied already: whatever it still does is seen by nobody.</summary>
+    public void Dispose()
+    {
+        State.Log.Refuse();
+        State.Stop(TimeSpan.Zero);
+        End();
+    }
+
+    private void End()
+    {
+        _engine.Drain();
+        State.Dispose();
+        _metrics.Dispose();
+    }
+
+    private sealed class Sink(FaultyFiles files, List<Forecast> outputs) : IForecastSink
+    {
+        public string Name => "list";
+
+        public void Write(ReadOnlySpan<Forecast> forecasts)
+        {
+            lock (files.Lock)
+                outputs.AddRange(forecasts);
+        }
+
+        public void Complete()
+        {
+        }
+    }
+}
