@@ -108,7 +108,7 @@ public sealed class PacketSource
         }
         else
         {
-            if (_earlier is null || !_earlier.TryGetValue(packet.PacketId, out received))
+            if (_earlier is not { Count: > 0 } || !_earlier.TryGetValue(packet.PacketId, out received))
                 return false;
             if (received.Hash != hash || (Rule == DuplicateRule.Redelivery && !packet.IsRedelivery))
             {
@@ -150,9 +150,11 @@ public sealed class PacketSource
     public void Confirm(long position)
     {
         while (_head < _tail && At(_head).Position <= position)
+        {
+            if (_earlier is not null && _earlier.TryGetValue(At(_head).PacketId, out Received received) && received.Position <= position)
+                _earlier.Remove(received.PacketId);
             _head++;
-        if (_head == _tail)
-            _earlier = null;
+        }
     }
 
     /// <summary>What it takes to go on from here after a restart: packets at QoS 1 in their order, then messages at QoS 2.</summary>

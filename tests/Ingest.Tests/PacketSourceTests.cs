@@ -72,6 +72,18 @@ public class PacketSourceTests
     }
 
     [Fact]
+    public void A_barrier_on_the_new_connection_frees_the_ids_of_the_old_one()
+    {
+        PacketSource source = Source(DuplicateRule.UntilBarrier);
+        source.Note(7, 1, hash: 70, position: 1);
+        source.Note(8, 1, hash: 80, position: 2);
+        source.Connect(isResumed: true);
+        source.Confirm(1);
+        Assert.False(source.IsRepeat(Packet(7, isRedelivery: false), 70, out _));
+        Assert.True(source.IsRepeat(Packet(8, isRedelivery: true), 80, out _));
+    }
+
+    [Fact]
     public void A_session_that_begins_anew_repeats_nothing()
     {
         PacketSource source = Source(DuplicateRule.UntilBarrier);

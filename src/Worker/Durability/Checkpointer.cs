@@ -82,8 +82,7 @@ internal sealed class Checkpointer
         if (_thread.ThreadState == ThreadState.Unstarted)
             return;
         _thread.Join();
-        if (_log.AppendedPosition > (_last?.Position ?? 0))
-            Snapshot(patience);
+        Snapshot(patience);
     }
 
     /// <summary>Something was committed.</summary>
@@ -200,6 +199,8 @@ internal sealed class Checkpointer
             return;
 
         _busyAtSnapshot = _engine.Busy;
+        if (_log.AppendedPosition <= (_last?.Position ?? 0))
+            return;
         bool all = _last is null || _isAheadOfFile || _store.IsLongChain;
         LogCut cut = Cut(all ? TickControl.SaveAll : TickControl.SaveChanged);
         SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _setup);

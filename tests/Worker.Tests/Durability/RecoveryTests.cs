@@ -30,6 +30,7 @@ public sealed class RecoveryTests
             PacketSource source = engine.State.Log.Open("broker-session", DuplicateRule.UntilBarrier, isResumed: true);
             PacketLedger ledger = new(4096, () => { });
             replayed += engine.Replayed;
+            bool isConnected = true;
 
             // The broker sends again what it has no acknowledgement of, in its order.
             foreach ((ushort id, string topic, string payload) in owed)
@@ -37,7 +38,7 @@ public sealed class RecoveryTests
             int packets = kill == Kills ? 0 : random.Next(0, 120);
             for (int i = 0; i < packets; i++)
             {
-                lastId = (ushort)(lastId % 500 + 1);   // ids come round soon, as those of a busy broker
+                lastId = (ushort)(lastId % 3000 + 1);   // ids come round, later than any packet is owed
                 if (owed.Any(packet => packet.Id == lastId))
                     break;
                 int stream = random.Next(Streams / 4) * 4;
@@ -47,8 +48,8 @@ public sealed class RecoveryTests
                     sent[stream + path].Add(values[path]);
                 owed.Add((lastId, $"t{stream}", payload));
                 engine.Send(source, ledger, lastId, $"t{stream}", payload);
-                if (random.Next(8) == 0)
-                    TakeAcknowledgements(engine, source, ledger, owed, random);
+                if (isConnected && random.Next(8) == 0)
+                    isConnected = TakeAcknowledgements(engine, source, ledger, owed, random);
             }
             if (kill == Kills)
                 Wait.Until(() => ledger.Take(new PacketAcknowledgement[4096]) >= 0 && ledger.OpenCount == 0, "the last acknowledgement");
@@ -66,7 +67,7 @@ public sealed class RecoveryTests
             engine.Dispose();
         }
 
-        Assert.True(snapshots > 100 && repeats > 50 && replayed > 100, $"{snapshots} snapshots, {repeats} repeats, {replayed} stepped again: the test tests nothing");
+        Assert.True(snapshots > 20 && repeats > 20 && replayed > 50, $"{snapshots} snapshots, {repeats} repeats, {replayed} stepped again: the test tests nothing");
         AssertExact(sent, seen);
     }
 
@@ -161,18 +162,18 @@ public sealed class RecoveryTests
         Assert.All(after.Where(forecast => forecast.Value == 4 && second.Directory.Name(forecast.Stream) != "t0"), forecast => Assert.Equal(expected, forecast.Verdict.Next));
     }
 
-    /// <summary>Some of the acknowledgements reach the broker; behind a barrier it is sure.</summary>
-    private static void TakeAcknowledgements(DurableEngine engine, PacketSource source, PacketLedger ledger, List<(ushort Id, string, string)> owed, Random random)
+    /// <summary>The acknowledgements reach the broker, or some of them and the connection breaks; behind a barrier it is sure.</summary>
+    /// <returns>Whether the connection stands: behind a lost acknowledgement none arrives.</returns>
+    private static bool TakeAcknowledgements(DurableEngine engine, PacketSource source, PacketLedger ledger, List<(ushort Id, string, string)> owed, Random random)
     {
         PacketAcknowledgement[] due = new PacketAcknowledgement[random.Next(1, 64)];
         int count = ledger.Take(due);
-        int arrived = random.Next(count + 1);
+        int arrived = random.Next(4) > 0 ? count : random.Next(count + 1);
         foreach (PacketAcknowledgement acknowledgement in due.AsSpan(0, arrived))
             owed.RemoveAt(owed.FindIndex(packet => packet.Id == acknowledgement.PacketId));
         if (arrived == count && count > 0 && random.Next(2) == 0)
             engine.State.Log.Confirm(source, due[count - 1].Position);
-        else if (arrived < count)
-            ledger.Take(new PacketAcknowledgement[4096]);   // lost with the connection: the broker will send those again
+        return arrived == count;
     }
 
     private static void AssertExact(List<double>[] sent, List<Forecast> seen)
