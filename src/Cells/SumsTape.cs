@@ -3,7 +3,7 @@ namespace StreamRnn.Cells;
 /// <summary>What the sums of a layer, or of some of its gates, keep of a window for one slice of rows. Step s is the s-th that the layer takes.</summary>
 internal sealed unsafe class SumsTape
 {
-    /// <summary>Rows of a slice. Fixed, because the gradients of slices are added one after the other, whatever thread they come from.</summary>
+    /// <summary>Rows of a slice. Fixed, because the gradients of slices are added one after the other, whatever thread they come from (decision 7).</summary>
     public const int SliceRows = 16;
 
     /// <summary>Steps whose sums' gradients are collected before they meet the operands: as many as stay in the first cache levels.</summary>
