@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace StreamRnn.Cells;
 
@@ -90,6 +91,8 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
     private void StepOne(float* x, StateSlab slab, int row, float* y, Scratch work)
     {
         float* state = (float*)Unsafe.AsPointer(ref slab.RowStart(row));
+        for (nint i = 16; Sse.IsSupported && i < _stateFloats; i += 16)
+            Sse.Prefetch0(state + i);   // the first line is read at once
         bool backwards = work.Backwards = !work.Backwards;
         foreach (RecurrentLayer layer in _layers)
         {

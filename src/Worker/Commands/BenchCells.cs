@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using StreamRnn.Cells;
@@ -60,6 +61,7 @@ internal static class BenchCells
 
     private static IEnumerable<CellLine> Run(BenchMachine machine, IEnumerable<ModelShape> shapes, string[] modes, int[] batches, double seconds)
     {
+        WarmUp();
         foreach (ModelShape shape in shapes)
         {
             CellTruth truth = CellTruth.Of(shape);
@@ -70,6 +72,14 @@ internal static class BenchCells
                     Nanoseconds(workload, seconds) / batch, workload.Error(truth), 2 * MultiplyAdds(shape) / machine.PeakGflops);
             }
         }
+    }
+
+    /// <summary>Until the runtime has compiled the callers of the kernels in their last form, which it does beside them.</summary>
+    private static void WarmUp()
+    {
+        CellWorkload workload = new(new ModelShape(CellKind.Gru, 1, 16, 1, 2), streams: 1, batch: 1);
+        for (long startedAt = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(startedAt) < TimeSpan.FromSeconds(0.5);)
+            Time(workload, steps: 1000);
     }
 
     /// <summary>Thread CPU time of one step of a batch: the median of blocks, so that what interrupts a few of them does not count.</summary>
