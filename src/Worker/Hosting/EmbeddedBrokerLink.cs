@@ -60,10 +60,12 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
         OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
 
-    public ISessionJournal? Sessions => null;
+    public ISessionJournal? Sessions => _broker.Sessions;
 
-    // It is in the sessions of whoever subscribes, and those end with the process.
-    public void Mark(long position, Action<long> confirmed) => confirmed(position);
+    // What the sessions are owed is on disk in snapshots alone: what follows the last one is published again.
+    public void Mark(long position, Action<long> confirmed)
+    {
+    }
 
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload) => _broker.Publish(topic, payload);
 

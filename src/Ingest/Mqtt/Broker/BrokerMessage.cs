@@ -40,12 +40,15 @@ internal sealed class BrokerMessage
 
     public ReadOnlySpan<byte> Payload => _bytes.AsSpan(_topicLength + _propertiesLength, _payloadLength);
 
+    /// <summary>Those that are forwarded, the expiry apart.</summary>
+    public MqttProperties Properties => new(_bytes.AsSpan(_topicLength, _propertiesLength));
+
     public byte Qos { get; }
 
     public bool Retain { get; }
 
     /// <summary>Milliseconds on the broker's clock; <see cref="Never"/>.</summary>
-    public long ExpiresAt { get; }
+    public long ExpiresAt { get; init; }
 
     /// <summary>Memory it holds, about.</summary>
     public int Size => _bytes.Length + 96;

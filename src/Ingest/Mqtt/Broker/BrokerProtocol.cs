@@ -280,6 +280,7 @@ internal sealed class BrokerProtocol
                 || (filter.RetainHandling == MqttRetainHandling.SendIfNew && isNew)));
         }
 
+        _broker.Journal?.WaitUntilDurable(session.RecordedAt);   // a client that is told will not ask again
         Reply(MqttPacketType.Suback, subscribe.PacketId, codes);
         int index = 0;
         foreach (MqttTopicFilter filter in subscribe.Filters)
@@ -302,6 +303,7 @@ internal sealed class BrokerProtocol
             bool existed = _broker.State.Unsubscribe(session, filter.Filter);
             codes.Add((byte)(existed ? MqttReasonCode.Success : MqttReasonCode.NoSubscriptionExisted));
         }
+        _broker.Journal?.WaitUntilDurable(session.RecordedAt);
         Reply(MqttPacketType.Unsuback, unsubscribe.PacketId, codes);
         return BrokerVerdict.GoOn;
     }

@@ -24,6 +24,15 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>When it ends, on the broker's clock; <see cref="BrokerMessage.Never"/> while connected.</summary>
     public long EndsAt { get; set; } = BrokerMessage.Never;
 
+    /// <summary>Whether it is in the journal, because it outlives its connection.</summary>
+    public bool IsRecorded { get; set; }
+
+    /// <summary>Where in the journal its last change is; 0 for nowhere.</summary>
+    public long RecordedAt { get; set; }
+
+    /// <summary>What the journal knows of <see cref="ExpiryMilliseconds"/>.</summary>
+    public long RecordedExpiry { get; set; }
+
     public BrokerMessage? Will { get; set; }
 
     public long WillDelayMilliseconds { get; set; }
@@ -58,7 +67,11 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     public void Detach(long now) => (Connection, EndsAt) = (null, now + ExpiryMilliseconds);
 
     /// <summary>Sends a message, or above QoS 0 keeps it until it can be sent, or drops it by the rules and counts.</summary>
-    public void Deliver(in Delivery delivery, long now)
+    /// <param name="displacing">
+    /// Where there is no room the oldest go, uncounted, in the place of the new one: when a restart publishes again what the client may have
+    /// long since, what it lacks is at the end.
+    /// </param>
+    public void Deliver(in Delivery delivery, long now, bool displacing = false)
     {
         if (delivery.Qos == 0)
         {
@@ -68,7 +81,13 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         }
 
         int size = delivery.Message.Size;
-        if (_waiting.Count >= options.MaximumQueuedMessages || _waitingBytes + size > options.MaximumQueuedBytes || !budget.TryTake(size))
+        bool taken;
+        while (!(taken = TryTakeRoom(size)) && displacing && _waiting.TryDequeue(out Delivery oldest))
+        {
+            _waitingBytes -= oldest.Message.Size;
+            budget.Return(oldest.Message.Size);
+        }
+        if (!taken)
         {
             counters.MessageDropped(MqttBrokerDrop.QueueFull);
             return;
@@ -132,6 +151,63 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         }
     }
 
+    /// <summary>What a restart needs: what waits, with what was sent and not acknowledged before it.</summary>
+    public void Write(SessionWriter writer, long now)
+    {
+        writer.Text(ClientId);
+        writer.Int64(ExpiryMilliseconds);
+        writer.UInt16(_lastPacketId);
+        writer.UInt32((uint)Subscriptions.Count);
+        foreach ((byte[] filter, Subscription subscription) in Subscriptions)
+        {
+            writer.Bytes(filter);
+            writer.Byte(new MqttTopicFilter
+            {
+                Qos = subscription.Qos,
+                NoLocal = subscription.NoLocal,
+                RetainAsPublished = subscription.RetainAsPublished,
+            }.Options);
+            writer.UInt32(subscription.Identifier);
+        }
+
+        writer.UInt32((uint)(_inFlight.Count + _waiting.Count));
+        foreach (Delivery delivery in _inFlight.Values.OrderBy(sent => sent.Order).Select(sent => sent.Delivery).Concat(_waiting))
+        {
+            writer.Message(delivery.Message, now);
+            writer.Byte(delivery.Qos);
+            writer.Byte(delivery.Retain ? (byte)1 : (byte)0);
+            writer.UInt16(delivery.PacketId);
+            writer.UInt32((uint)(delivery.Identifiers?.Length ?? 0));
+            foreach (uint identifier in delivery.Identifiers ?? [])
+                writer.UInt32(identifier);
+        }
+        writer.UInt32((uint)_releasing.Count);
+        foreach (ushort id in _releasing.OrderBy(releasing => releasing.Value).Select(releasing => releasing.Key))
+            writer.UInt16(id);
+    }
+
+    /// <summary>Takes in the deliveries of <see cref="Write"/>; its client is away.</summary>
+    public void Read(ref SessionReader reader, ushort lastPacketId, long now)
+    {
+        EndsAt = now + ExpiryMilliseconds;
+        RecordedExpiry = ExpiryMilliseconds;
+        // Ids given since are not known. The client may hold some of them, at QoS 2 as received: new ones begin far away from there.
+        _lastPacketId = (ushort)(lastPacketId + 0x8000);
+        for (uint count = reader.UInt32(); count > 0; count--)
+        {
+            BrokerMessage message = reader.Message(now);
+            byte qos = reader.Byte();
+            bool retain = reader.Byte() == 1;
+            ushort packetId = reader.UInt16();
+            uint[] identifiers = new uint[reader.UInt32()];
+            for (int i = 0; i < identifiers.Length; i++)
+                identifiers[i] = reader.UInt32();
+            Deliver(new Delivery(message, qos, retain, packetId, identifiers.Length == 0 ? null : identifiers), now, displacing: true);
+        }
+        for (uint count = reader.UInt32(); count > 0; count--)
+            _releasing[reader.UInt16()] = _order++;
+    }
+
     /// <summary>The session has ended: what it holds is lost, and counted.</summary>
     public void Discard()
     {
@@ -145,6 +221,9 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         _inFlight.Clear();
         _waitingBytes = 0;
     }
+
+    private bool TryTakeRoom(int size) =>
+        _waiting.Count < options.MaximumQueuedMessages && _waitingBytes + size <= options.MaximumQueuedBytes && budget.TryTake(size);
 
     private void Count(BrokerSend result)
     {

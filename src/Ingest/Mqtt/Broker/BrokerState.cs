@@ -5,7 +5,7 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// a delivery is a copy into an <see cref="Outbox"/>.
 /// </summary>
 /// <param name="journal">Where senders' repeats are recognised across restarts; null where nothing is kept.</param>
-internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time, ITickJournal? journal)
+internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time, ITickJournal? journal)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, BrokerSession> _sessions = [];
@@ -68,6 +68,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             }
 
             session!.ExpiryMilliseconds = expiryMilliseconds;
+            RecordLife(session, isNew: !present);
             (session.Will, session.WillDelayMilliseconds) = (will, willDelayMilliseconds);
             accept(present);
             session.Attach(connection, now);
@@ -87,6 +88,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             if (!withWill)
                 session.Will = null;
             session.ExpiryMilliseconds = expiryMilliseconds ?? session.ExpiryMilliseconds;
+            RecordLife(session, isNew: false);
             Lose(session, Now);
         }
     }
@@ -118,26 +120,10 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
 
         lock (_lock)
         {
-            var byFilter = session.Subscriptions.GetAlternateLookup<ReadOnlySpan<byte>>();
-            isNew = !byFilter.TryGetValue(filter.Filter, out Subscription? subscription);
-            if (isNew && (session.Subscriptions.Count >= options.MaximumSubscriptionsPerClient
-                || _subscriptionCount >= options.MaximumSubscriptions))
-            {
-                return MqttReasonCode.QuotaExceeded;
-            }
-
-            subscription ??= new Subscription(session);
-            subscription.Qos = filter.Qos;
-            subscription.NoLocal = filter.NoLocal;
-            subscription.RetainAsPublished = filter.RetainAsPublished;
-            subscription.Identifier = identifier;
-            if (isNew)
-            {
-                byFilter[filter.Filter] = subscription;
-                _subscriptions.Add(filter.Filter, subscription);
-                Volatile.Write(ref _subscriptionCount, _subscriptionCount + 1);
-            }
-            return (MqttReasonCode)subscription.Qos;
+            MqttReasonCode code = Add(session, filter, identifier, out isNew);
+            if (code < MqttReasonCode.UnspecifiedError)
+                RecordSubscription(session, filter, identifier);
+            return code;
         }
     }
 
@@ -148,6 +134,7 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             if (!session.Subscriptions.GetAlternateLookup<ReadOnlySpan<byte>>().Remove(filter, out _, out Subscription? subscription))
                 return false;
             Forget(filter, subscription);
+            RecordUnsubscription(session, filter);
             return true;
         }
     }
@@ -222,8 +209,29 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
                 (Math.Max(so.Qos, subscription.Qos), so.RetainAsPublished | subscription.RetainAsPublished, identifiers);
         }
         foreach ((BrokerSession session, (byte qos, bool asPublished, uint[]? identifiers)) in _receivers)
-            session.Deliver(new Delivery(message, Math.Min(message.Qos, qos), message.Retain && asPublished, 0, identifiers), now);
+            session.Deliver(new Delivery(message, Math.Min(message.Qos, qos), message.Retain && asPublished, 0, identifiers), now, _isRestoring);
         _receivers.Clear();
+    }
+
+    private MqttReasonCode Add(BrokerSession session, in MqttTopicFilter filter, uint identifier, out bool isNew)
+    {
+        var byFilter = session.Subscriptions.GetAlternateLookup<ReadOnlySpan<byte>>();
+        isNew = !byFilter.TryGetValue(filter.Filter, out Subscription? subscription);
+        if (isNew && (session.Subscriptions.Count >= options.MaximumSubscriptionsPerClient || _subscriptionCount >= options.MaximumSubscriptions))
+            return MqttReasonCode.QuotaExceeded;
+
+        subscription ??= new Subscription(session);
+        subscription.Qos = filter.Qos;
+        subscription.NoLocal = filter.NoLocal;
+        subscription.RetainAsPublished = filter.RetainAsPublished;
+        subscription.Identifier = identifier;
+        if (isNew)
+        {
+            byFilter[filter.Filter] = subscription;
+            _subscriptions.Add(filter.Filter, subscription);
+            Volatile.Write(ref _subscriptionCount, _subscriptionCount + 1);
+        }
+        return (MqttReasonCode)subscription.Qos;
     }
 
     private void Match(ReadOnlySpan<byte> topic)
@@ -250,8 +258,8 @@ internal sealed class BrokerState(MqttBrokerOptions options, MqttBrokerCounters 
             Forget(filter, subscription);
         session.Subscriptions.Clear();
         session.Discard();
-        if (session.Source is { Rule: not DuplicateRule.None } source)
-            journal?.Close(source);
+        RecordEnd(session);
+        CloseSource(session);
         if (session.WillDueAt != BrokerMessage.Never)
             PublishWill(session, Now);
     }

@@ -8,7 +8,7 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>
 /// An MQTT 3.1.1 and 5.0 broker inside the process. Each message from a client goes to the owner's handler, on the thread that read it,
-/// and to the clients that subscribe to its topic. Sessions and retained messages live as long as the process.
+/// and to the clients that subscribe to its topic. Sessions and retained messages live as long as the process, or as its journal.
 /// </summary>
 /// <remarks>
 /// QoS 0, 1 and 2 both ways. Without a journal a message at QoS 2 is taken once as long as the process lives. Wills are for subscribers, not
@@ -62,6 +62,9 @@ public sealed class MqttBroker : IDisposable
 
     public int RetainedCount => State.RetainedCount;
 
+    /// <summary>What the journal brings back, before <see cref="Start"/>, and saves.</summary>
+    public ISessionJournal Sessions => State;
+
     internal MqttBrokerOptions Options { get; }
 
     internal ITickJournal? Journal { get; }
@@ -99,6 +102,7 @@ public sealed class MqttBroker : IDisposable
             throw new InvalidOperationException($"MQTT broker: cannot listen on {address}:{Options.Port} ({e.Message}). {remedy}", e);
         }
 
+        State.EndRestoring();
         _listener = listener;
         EndPoint = (IPEndPoint)listener.LocalEndPoint!;
         _acceptor = new Thread(Accept, 256 * 1024) { IsBackground = true, Name = "mqtt broker acceptor" };

@@ -25,6 +25,8 @@ internal sealed class RetainedMessages(int maximumCount, int maximumBytes)
         return true;
     }
 
+    public IEnumerable<BrokerMessage> All(long now) => _messages.Values.Where(message => message.ExpiresAt > now);
+
     /// <summary>Adds to the list the messages a filter selects.</summary>
     public void Match(ReadOnlySpan<byte> filter, long now, List<BrokerMessage> into)
     {
