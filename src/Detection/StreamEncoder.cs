@@ -156,7 +156,8 @@ public sealed class StreamEncoder : ValueEncoder
     public IEnumerable<string> InputNames()
     {
         List<string> names = ["level", "elapsed"];
-        foreach ((string cycle, int harmonics) in (ReadOnlySpan<(string, int)>)[("day", _constants.DayHarmonics), ("week", _constants.WeekHarmonics), ("year", _constants.YearHarmonics)])
+        (string, int)[] cycles = [("day", _constants.DayHarmonics), ("week", _constants.WeekHarmonics), ("year", _constants.YearHarmonics)];
+        foreach ((string cycle, int harmonics) in cycles)
             for (int i = 1; i <= harmonics; i++)
                 names.AddRange([$"sin {i} {cycle}", $"cos {i} {cycle}"]);
         for (int lag = 0; lag < Math.Min(NearLags, _constants.Lags); lag++)

@@ -17,7 +17,10 @@ public sealed record Checkpoint(string Fingerprint, float[] Parameters, float[] 
     private const string Kind = "streamrnn checkpoint 1";
 
     // A missing validation is NaN.
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     private static readonly string[] Blocks = ["parameters", "best", "first_moment", "second_moment"];
 
@@ -46,7 +49,8 @@ public sealed record Checkpoint(string Fingerprint, float[] Parameters, float[] 
             throw new InvalidDataException($"{path}: not a checkpoint of this build; start afresh without --resume.");
         float[][] blocks = [.. Blocks.Select(name => file.Floats(file.Tensors[name]))];
         return new Checkpoint(file.Metadata["fingerprint"], blocks[0], blocks[1], blocks[2], blocks[3], long.Parse(file.Metadata["steps"]),
-            int.Parse(file.Metadata["best_epoch"]), double.Parse(file.Metadata["best_validation"]), JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata["history"], Json)!);
+            int.Parse(file.Metadata["best_epoch"]), double.Parse(file.Metadata["best_validation"]),
+            JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata["history"], Json)!);
     }
 }
 

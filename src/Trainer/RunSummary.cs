@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -12,6 +13,8 @@ public static class RunSummary
 {
     /// <summary>Rows of a series that a picture has room for.</summary>
     private const int PicturedRows = 240;
+
+    private const string ModelEnding = ".safetensors";
 
     private static readonly JsonSerializerOptions Options = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -64,15 +67,14 @@ public static class RunSummary
     {
         PicturePage page = new(name);
         page.Paragraph(string.Create(CultureInfo.InvariantCulture,
-            $"{model.Preparation.RecipeName}: {model.Preparation.Shape}, {new ParameterLayout(model.Preparation.Shape).Length:n0} parameters; epoch {model.BestEpoch} of {model.History.Count} kept."));
+            $"{model.Preparation.RecipeName}: {model.Preparation.Shape}, {new ParameterLayout(model.Preparation.Shape).Length:n0} parameters; "
+            + $"epoch {model.BestEpoch} of {model.History.Count} kept."));
         double[] epochs = [.. model.History.Select(epoch => (double)epoch.Epoch)];
-        page.Chart(new LineChart("Loss", "epoch", "loss",
-        [
+        page.Chart(Chart("Loss", "loss",
             new ChartLine("training", epochs, [.. model.History.Select(epoch => epoch.Loss)]),
-            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true),
-        ]) { IsLogarithmic = model.History.All(epoch => epoch.Loss > 0 && !(epoch.Validation <= 0)) });
-        page.Chart(new LineChart("Gradient norm before clipping", "epoch", "norm", [new ChartLine("mean over the updates", epochs, [.. model.History.Select(epoch => epoch.GradientNorm)])])
-            { IsLogarithmic = true });
+            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true)));
+        page.Chart(Chart("Gradient norm before clipping", "norm",
+            new ChartLine("mean over the updates", epochs, [.. model.History.Select(epoch => epoch.GradientNorm)])));
         foreach (TestReport report in model.Reports)
         {
             page.Heading($"{report.Series.Name}, {report.Horizon} {(report.Horizon == 1 ? "row" : "rows")} ahead");
@@ -86,9 +88,20 @@ public static class RunSummary
     /// <summary>Model file, summary and page side by side, each whole or not at all; the model last.</summary>
     public static void Save(TrainedModel model, string path)
     {
-        WholeFile.Write(Path.ChangeExtension(path, ".json"), JsonSerializer.SerializeToUtf8Bytes(Json(model), Options));
-        WholeFile.Write(Path.ChangeExtension(path, ".html"), System.Text.Encoding.UTF8.GetBytes(Html(model, Path.GetFileNameWithoutExtension(path))));
+        WholeFile.Write(Beside(path, ".json"), JsonSerializer.SerializeToUtf8Bytes(Json(model), Options));
+        WholeFile.Write(Beside(path, ".html"), Encoding.UTF8.GetBytes(Html(model, Path.GetFileNameWithoutExtension(path))));
         WholeFile.Write(path, model.File);
+    }
+
+    /// <summary>The path of what lies beside a model file.</summary>
+    public static string Beside(string path, string ending) =>
+        (path.EndsWith(ModelEnding, StringComparison.OrdinalIgnoreCase) ? path[..^ModelEnding.Length] : path) + ending;
+
+    /// <summary>Over the epochs; logarithmic where the numbers span more than a power of ten.</summary>
+    private static LineChart Chart(string title, string label, params ChartLine[] lines)
+    {
+        double[] numbers = [.. lines.SelectMany(line => line.Y).Where(double.IsFinite)];
+        return new LineChart(title, "epoch", label, lines) { IsLogarithmic = numbers.Length > 0 && numbers.Min() > 0 && numbers.Max() > 10 * numbers.Min() };
     }
 
     private static LineChart Forecasts(TestReport report)

@@ -43,7 +43,8 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
         while (recording.TryRead())
         {
             if (recording.TimeFault != TickFault.None)
-                throw Refuse(path, recording, recording.TimeColumn!, $"'{Encoding.UTF8.GetString(recording.TimeText)}' is no time this build reads; correct it, or name another column with --time-column");
+                throw Refuse(path, recording, recording.TimeColumn!, $"'{Encoding.UTF8.GetString(recording.TimeText)}' is no time this build reads; "
+                    + "correct it, or name another column with --time-column");
             if (times.Count > 0 && recording.Time < times[^1])
                 throw Refuse(path, recording, recording.TimeColumn!, $"{Encoding.UTF8.GetString(recording.TimeText)} lies before the row above it; sort the rows by time");
             if (recording.TryGetValue(0, out double value) != TickFault.None)
@@ -66,7 +67,8 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
         string text = Encoding.UTF8.GetString(recording.ValueText(0));
         bool missing = text.Length == 0 || text.Equals("nan", StringComparison.OrdinalIgnoreCase) || text is "NA" or "null" or "NULL";
         if (!missing)
-            throw Refuse(path, recording, column, $"'{text}' is no finite number; correct it or leave the cell empty, or name another column with --value-column");
+            throw Refuse(path, recording, column, $"'{text}' is no finite number; correct it or leave the cell empty, "
+                + "or name another column with --value-column");
         if (gaps == GapPolicy.Refuse)
             throw Refuse(path, recording, column, $"{(text.Length == 0 ? "the cell is empty" : $"'{text}' is no number")}; fill it, or train with "
                 + "--gaps skip (such rows are left out, as the worker does) or --gaps hold (the value before stands in)");

@@ -37,7 +37,10 @@ public static class Sweep
     {
         List<(string, TrainingSettings)> all = [("", settings)];
         foreach (SweepAxis axis in axes)
-            all = [.. all.SelectMany(one => axis.Values.Select(value => ($"{one.Item1} {axis.Setting.Name}={value}".TrimStart(), axis.Setting.Apply(one.Item2, value))))];
+        {
+            all = [.. all.SelectMany(one => axis.Values.Select(value =>
+                ($"{one.Item1} {axis.Setting.Name}={value}".TrimStart(), axis.Setting.Apply(one.Item2, value))))];
+        }
         return all;
     }
 

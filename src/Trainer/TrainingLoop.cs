@@ -137,7 +137,8 @@ public sealed class TrainingLoop : IDisposable
         for (int i = 0; i < batches; i++)
         {
             int filled = _training.Fill(i, _batch, _targets);
-            _batch.Dropout = new DropoutSettings(_settings.Dropout, _settings.Dropout, _settings.RecurrentDropout, SplitMix.Seed(_settings.Seed, Dropout, (ulong)_optimiser.Steps));
+            _batch.Dropout = new DropoutSettings(_settings.Dropout, _settings.Dropout, _settings.RecurrentDropout,
+                SplitMix.Seed(_settings.Seed, Dropout, (ulong)_optimiser.Steps));
             _network.SetParameters(_parameters);
             _network.Forward(_batch);
             LossSum batchLoss = _settings.Loss.Evaluate(_batch.Outputs, _targets.AsSpan(0, filled), _batch.OutputGradients);

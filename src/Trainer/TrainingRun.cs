@@ -51,7 +51,8 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
         List<TestReport> reports = [];
         for (int i = 0; i < preparation.Series.Count; i++)
             reports.AddRange(Measure(preparation.Series[i], preparation.Splits[i], file));
-        return new TrainedModel(file, preparation, [.. loop.History], loop.BestEpoch, loop.BestValidation, reports, Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
+        return new TrainedModel(file, preparation, [.. loop.History], loop.BestEpoch, loop.BestValidation, reports,
+            Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
     }
 
     private IEnumerable<TestReport> Measure(Series series, TimeSplit split, byte[] file)
@@ -74,7 +75,8 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
             ["recipe"] = preparation.RecipeName,
             ["settings"] = JsonSerializer.Serialize(preparation.Settings.ToText()),
             ["data"] = string.Join("; ", preparation.Series.Zip(preparation.Splits, (series, split) =>
-                $"{series.Name}: training rows {split.Training}, validation {split.Validation}, test {split.Test}, {split.Purge} rows left out before each border")),
+                $"{series.Name}: training rows {split.Training}, validation {split.Validation}, test {split.Test}, "
+                + $"{split.Purge} rows left out before each border")),
             ["training"] = string.Create(CultureInfo.InvariantCulture,
                 $"epoch {loop.BestEpoch} of {loop.History.Count} kept, loss {best?.Loss:g6}, validation {loop.BestValidation:g6}, seed {preparation.Settings.Seed}"),
         };

@@ -108,6 +108,29 @@ public class StreamEncoderTests
     }
 
     [Fact]
+    public void Encoding_and_decoding_allocate_nothing()
+    {
+        StreamEncoder encoder = Staying();
+        float[] memory = new float[encoder.MemoryFloats], inputs = new float[encoder.InputCount], outputs = new float[encoder.OutputCount];
+        double sum = Steps(100);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        sum += Steps(10_000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.True(double.IsFinite(sum));
+
+        double Steps(int count)
+        {
+            double total = 0;
+            for (int t = 0; t < count; t++)
+            {
+                encoder.Encode(memory, t * Minute, t % 17, inputs);
+                total += encoder.Decode(memory, t % 17, outputs).Upper;
+            }
+            return total;
+        }
+    }
+
+    [Fact]
     public void Constants_come_back_from_text_as_they_were()
     {
         StreamEncoding constants = Constants with { Center = 1.0 / 3, Highway = [0.1, double.Epsilon] };

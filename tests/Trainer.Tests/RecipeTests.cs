@@ -124,10 +124,11 @@ public class RecipeTests
         using TemporaryFile file = Data.File("", "pump.safetensors");
         RunSummary.Save(model, file.Path);
         Assert.Equal(model.File, File.ReadAllBytes(file.Path));
-        string json = File.ReadAllText(Path.ChangeExtension(file.Path, ".json")), page = File.ReadAllText(Path.ChangeExtension(file.Path, ".html"));
+        string json = File.ReadAllText(RunSummary.Beside(file.Path, ".json")), page = File.ReadAllText(RunSummary.Beside(file.Path, ".html"));
         Assert.Equal(2, System.Text.Json.Nodes.JsonNode.Parse(json)!["history"]!.AsArray().Count);
         Assert.Equal(3, System.Text.Json.Nodes.JsonNode.Parse(json)!["test"]!.AsArray().Count);
         Assert.Equal(5, page.Split("<svg").Length - 1);   // loss, gradient norm and a picture per horizon
+        Assert.Equal(("pump.json", "model.json"), (Path.GetFileName(RunSummary.Beside(file.Path, ".json")), RunSummary.Beside("model", ".json")));
         Assert.DoesNotContain("src=", page, StringComparison.Ordinal);
         Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
     }

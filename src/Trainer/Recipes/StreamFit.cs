@@ -19,10 +19,12 @@ internal static class StreamFit
     /// <param name="series">Of the same kind: their constants are common.</param>
     /// <param name="rows">Of each series, what may be seen.</param>
     /// <exception cref="InvalidDataException">There is nothing to learn: the values never change.</exception>
-    public static StreamEncoding Fit(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows, int lags, IReadOnlyList<int> horizons, IReadOnlyList<double> levels)
+    public static StreamEncoding Fit(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows, int lags, IReadOnlyList<int> horizons,
+        IReadOnlyList<double> levels)
     {
         double logarithmFrom = LogarithmFrom(series, rows);
-        double[][] measured = [.. series.Zip(rows, (s, range) => Array.ConvertAll(s.Values[range.Start..range.End], value => logarithmFrom > 0 ? Elementary.Log(value) : value))];
+        double[][] measured = [.. series.Zip(rows, (s, range) =>
+            Array.ConvertAll(s.Values[range.Start..range.End], value => logarithmFrom > 0 ? Elementary.Log(value) : value))];
         (double center, double scale) = Moments(measured.SelectMany(values => values));
         (_, double change) = Moments(measured.SelectMany(values => values.Zip(values.Skip(1), (before, after) => after - before)));
         if (!(change > 0))
@@ -54,7 +56,8 @@ internal static class StreamFit
     public static Sequence Encode(StreamEncoder encoder, Series series)
     {
         int[] horizons = encoder.Constants.Horizons;
-        var sequence = new Sequence(encoder.InputCount, new float[series.Count * encoder.InputCount], horizons.Length, new float[series.Count * horizons.Length]);
+        var sequence = new Sequence(encoder.InputCount, new float[series.Count * encoder.InputCount], horizons.Length,
+            new float[series.Count * horizons.Length]);
         float[] memory = new float[encoder.MemoryFloats];
         for (int t = 0; t < series.Count; t++)
         {
@@ -150,8 +153,11 @@ internal static class StreamFit
             if (length >= 4 && Math.Abs(season / interval - length) <= 0.03 * length && (season < Year || length <= LongestYear))
                 taps.AddRange([(int)length, 2 * (int)length]);
         }
-        if (taps.Count == 0 && SeasonPeriod.Find(series.Times.AsSpan(rows.Start, rows.Count), series.Values.AsSpan(rows.Start, rows.Count)) is int found and >= 4)
-            taps.AddRange([found, 2 * found]);
+        if (taps.Count == 0)
+        {
+            int found = SeasonPeriod.Find(series.Times.AsSpan(rows.Start, rows.Count), series.Values.AsSpan(rows.Start, rows.Count));
+            taps.AddRange(found >= 4 ? [found, 2 * found] : []);
+        }
         return [.. taps.Where(tap => tap <= FarthestTap && tap + 4 <= count / 4).Distinct().Order()];
     }
 
@@ -171,7 +177,7 @@ internal static class StreamFit
         {
             for (int i = 0; i < Stretches; i++)
             {
-                double[] values = s.Values[(range.Start + (int)((long)range.Count * i / Stretches))..(range.Start + (int)((long)range.Count * (i + 1) / Stretches))];
+                double[] values = s.Values[Border(range, i)..Border(range, i + 1)];
                 double level = values.DefaultIfEmpty(smallest).Average();
                 double size = values.Zip(values.Skip(1), (before, after) => Math.Abs(after - before)).DefaultIfEmpty(0).Average();
                 if (size > 0)
@@ -183,6 +189,8 @@ internal static class StreamFit
             }
         }
         return levels.Count > 1 && levels.Max() > LevelMoves * levels.Min() && Moments(shares).Deviation < Moments(sizes).Deviation ? smallest : 0;
+
+        static int Border(RowRange range, int stretch) => range.Start + (int)((long)range.Count * stretch / Stretches);
     }
 
     private static long UsualInterval(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows)

@@ -77,7 +77,8 @@ public sealed class StreamRecipe : Recipe
             int horizon = settings.Horizons[^1];
             Training = settings.Mode == BatchMode.Lanes
                 ? new ContiguousLanes(sequences, training, settings.Window, horizon, settings.Batch)
-                : new ShuffledWindows(sequences, training, settings.Window, horizon, settings.Batch, OutputsAt.EveryStep, settings.Stride, Math.Min(EmptySteps, settings.Window / 2));
+                : new ShuffledWindows(sequences, training, settings.Window, horizon, settings.Batch, OutputsAt.EveryStep,
+                    settings.Stride, Math.Min(EmptySteps, settings.Window / 2));
             Validation = splits[0].Validation.Count == 0 ? null : ValidationLanes(sequences, splits, settings.Window, horizon);
         }
 
@@ -112,9 +113,10 @@ public sealed class StreamRecipe : Recipe
         public override IReadOnlyList<(int Horizon, SeriesForecast Forecast)> Forecast(Series series, byte[] modelFile)
         {
             ModelFile file = ModelFile.Parse("trained", modelFile);
-            List<(int, SeriesForecast)> forecasts = [(1, ForecasterRun.OneStep(ForecasterFile.Create(file), series, $"{Shape.Cell.ToString().ToUpperInvariant()}-{Shape.Hidden}"))];
+            string name = $"{Shape.Cell.ToString().ToUpperInvariant()}-{Shape.Hidden}";
+            List<(int, SeriesForecast)> forecasts = [(1, ForecasterRun.OneStep(ForecasterFile.Create(file), series, name))];
             for (int h = 1; h < Settings.Horizons.Count; h++)
-                forecasts.Add((Settings.Horizons[h], ForecasterRun.Ahead(file, _encoder, series, h, forecasts[0].Item2.Name)));
+                forecasts.Add((Settings.Horizons[h], ForecasterRun.Ahead(file, _encoder, series, h, name)));
             return forecasts;
         }
 

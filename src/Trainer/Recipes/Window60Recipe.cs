@@ -64,11 +64,15 @@ public sealed class Window60Recipe : Recipe
                     + "there is nothing to learn. Choose another column with --value-column.");
             Fitted = [split.Training];
             Loss = loss;
-            Shape = new ModelShape(settings.Cell, inputs: 1, settings.Hidden, settings.Layers, outputs: 1) { Dense = [new DenseShape(DenseUnits, DenseActivation.None)] };
+            Shape = new ModelShape(settings.Cell, inputs: 1, settings.Hidden, settings.Layers, outputs: 1)
+            {
+                Dense = [new DenseShape(DenseUnits, DenseActivation.None)],
+            };
             Sequence sequence = Scale(series[0]);
             Training = new ShuffledWindows([sequence], [split.Training], settings.Window, 1, settings.Batch, OutputsAt.LastStep, settings.Stride);
+            var measured = new RowRange(Math.Max(split.Validation.Start - settings.Window, 0), split.Validation.End);
             Validation = split.Validation.Count == 0 ? null
-                : new ShuffledWindows([sequence], [new RowRange(Math.Max(split.Validation.Start - settings.Window, 0), split.Validation.End)], settings.Window, 1, settings.Batch, OutputsAt.LastStep);
+                : new ShuffledWindows([sequence], [measured], settings.Window, 1, settings.Batch, OutputsAt.LastStep);
         }
 
         public override ModelShape Shape { get; }

@@ -23,7 +23,11 @@ internal static class TrainCommand
         Option<int> threads = Bounded.Option("--threads", "Threads of a run, or runs of a sweep at once. The model does not depend on it.", Environment.ProcessorCount,
             count => count is >= 1 and <= 1024, "1 to 1024");
         Option<bool> resume = new("--resume") { Description = "Goes on from the checkpoint that a run to the same --out left when it was killed." };
-        Option<string[]> sweep = new("--sweep") { Description = "A setting and the values to try, as in hidden=16,32,64; repeatable. The run with the lowest validation loss is saved.", HelpName = "NAME=V,..." };
+        Option<string[]> sweep = new("--sweep")
+        {
+            Description = "A setting and the values to try, as in hidden=16,32,64; repeatable. The run with the lowest validation loss is saved.",
+            HelpName = "NAME=V,...",
+        };
         Option<int> baselineLags = Bounded.Option("--baseline-lags", "Lags of the autoregression in the report.", 48, count => count is >= 1 and <= 1000, "1 to 1000");
         Option<bool> json = new("--json") { Description = "The summary as one JSON object instead of tables." };
         Command train = new("train", "Trains a model on recordings, split in time, and measures it on the last part.")
@@ -38,7 +42,10 @@ internal static class TrainCommand
             Recipe chosen = Recipe.All.First(one => one.Name == parsed.GetValue(recipe));
             TrainingSettings asked = settings.Aggregate(chosen.Defaults, (all, one) => parsed.GetValue(one.Option) is string text ? one.Setting.Apply(all, text) : all);
             Job job = new(chosen, asked, parsed.GetRequiredValue(output), parsed.GetValue(threads), parsed.GetValue(baselineLags), parsed.GetValue(json));
-            IReadOnlyList<Series> series = Read(parsed.GetRequiredValue(data), options, Enum.Parse<GapPolicy>(parsed.GetValue(gaps)!, ignoreCase: true), job.AsJson);
+            GapPolicy policy = Enum.Parse<GapPolicy>(parsed.GetValue(gaps)!, ignoreCase: true);
+            IReadOnlyList<Series> series = Read(parsed.GetRequiredValue(data), options, policy, job.AsJson);
+            if (Path.GetDirectoryName(Path.GetFullPath(job.Output)) is string folder)
+                Directory.CreateDirectory(folder);   // now, and not when an hour of training is to be written
             string[] axes = parsed.GetValue(sweep) ?? [];
             if (axes.Length > 0 && parsed.GetValue(resume))
                 throw new CommandFailedException("--resume goes on with one run; a sweep keeps no checkpoints. Give one of --sweep and --resume.");
@@ -72,8 +79,8 @@ internal static class TrainCommand
             Series series = Series.Read(file.Path, options, gaps);
             all.Add(series);
             if (!quiet)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{series.Name}: {series.Count:n0} rows{(series.Gaps == 0 ? "" : gaps == GapPolicy.Skip
-                    ? $", {series.Gaps} without a value left out" : $", {series.Gaps} without a value hold the one before")}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{series.Name}: {series.Count:n0} rows")
+                    + (series.Gaps == 0 ? "" : $", {series.Gaps} without a value {(gaps == GapPolicy.Skip ? "left out" : "hold the one before")}"));
         }
         return all;
     }
@@ -111,7 +118,8 @@ internal static class TrainCommand
             settings => new TrainingRun(job.Recipe.Prepare(series, settings), threads: 1, job.BaselineLags).Run(_ => { }, stop.Token),
             done => TrainProgress.AfterRun(done, combinations.Count), stop.Token);
         SweepResult best = Sweep.Best(results)
-            ?? throw new CommandFailedException($"no run of the sweep has a validation loss to choose by: {results.Select(result => result.Failure).FirstOrDefault(failure => failure is not null) ?? "set a --split with validation rows."}");
+            ?? throw new CommandFailedException("no run of the sweep has a validation loss to choose by: "
+                + (results.Select(result => result.Failure).FirstOrDefault(failure => failure is not null) ?? "set a --split with validation rows."));
         RunSummary.Save(best.Model!, job.Output);
         if (!job.AsJson)
             Print(results, best);
@@ -127,7 +135,8 @@ internal static class TrainCommand
         {
             TestReport? test = result.Model is { Reports: [TestReport first, ..] } ? first : null;
             Console.WriteLine(result.Model is null ? $"{result.Changes.PadRight(width)} {result.Failure}" : string.Create(CultureInfo.InvariantCulture,
-                $"{result.Changes.PadRight(width)} {result.Model.BestValidation,12:g6} {result.Model.BestEpoch,6} {test?.Report.Scores[0].Rmse,12:g5} {test?.Report.Scores[0].Skill,8:f3} {result.Model.Seconds,8:f1}{(result == best ? "  saved" : "")}"));
+                $"{result.Changes.PadRight(width)} {result.Model.BestValidation,12:g6} {result.Model.BestEpoch,6} "
+                + $"{test?.Report.Scores[0].Rmse,12:g5} {test?.Report.Scores[0].Skill,8:f3} {result.Model.Seconds,8:f1}{(result == best ? "  saved" : "")}"));
         }
     }
 
@@ -141,6 +150,7 @@ internal static class TrainCommand
         foreach (string table in RunSummary.Tables(model))
             Console.WriteLine(table);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{job.Output}: {model.Preparation.Shape}, epoch {model.BestEpoch} of {model.History.Count} kept, {model.Seconds:f1} s; summary in {Path.ChangeExtension(job.Output, ".json")}, pictures in {Path.ChangeExtension(job.Output, ".html")}"));
+            $"{job.Output}: {model.Preparation.Shape}, epoch {model.BestEpoch} of {model.History.Count} kept, {model.Seconds:f1} s; "
+            + $"summary in {RunSummary.Beside(job.Output, ".json")}, pictures in {RunSummary.Beside(job.Output, ".html")}"));
     }
 }

@@ -22,7 +22,8 @@ internal sealed class TrainProgress(int epochs) : IDisposable
         EpochRecord epoch = loop.History[^1];
         TimeSpan left = TimeSpan.FromSeconds(loop.IsDone ? 0 : loop.History.TakeLast(10).Average(record => record.Seconds) * (epochs - epoch.Epoch));
         _unprinted = string.Create(CultureInfo.InvariantCulture,
-            $"{epoch.Epoch,5}/{epochs,-5} {epoch.Loss,11:g6} {epoch.Validation,11:g6} {loop.BestEpoch,6} {epoch.GradientNorm,11:g4} {epoch.ClipRate,8:0%} {epoch.Samples / epoch.Seconds,12:n0} {left,9:h\\:mm\\:ss}");
+            $"{epoch.Epoch,5}/{epochs,-5} {epoch.Loss,11:g6} {epoch.Validation,11:g6} {loop.BestEpoch,6} "
+            + $"{epoch.GradientNorm,11:g4} {epoch.ClipRate,8:0%} {epoch.Samples / epoch.Seconds,12:n0} {left,9:h\\:mm\\:ss}");
         if (loop.IsDone || Stopwatch.GetElapsedTime(_printedAt) >= Pause)
             Print();
     }
