@@ -58,6 +58,7 @@ internal static class PublishCommand
                     // A session of its own, which goes on after a lost connection: then the broker knows what it has already.
                     ClientId = $"streamrnn-publish-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}",
                     SessionExpiry = SessionExpiry,
+                    EndSessionOnStop = true,
                     Username = parsed.GetValue(username),
                     Password = password,
                 },

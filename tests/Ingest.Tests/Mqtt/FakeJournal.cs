@@ -8,6 +8,9 @@ internal sealed class FakeJournal : ITickJournal
     private readonly Queue<(PacketLedger Ledger, long Packet)> _owed = new();
     private long _position;
 
+    /// <summary>The sessions are those of an earlier run.</summary>
+    public bool Knows { get; init; }
+
     /// <summary>Releases stay open until <see cref="Commit"/>.</summary>
     public bool HoldsReleases { get; init; }
 
@@ -30,6 +33,7 @@ internal sealed class FakeJournal : ITickJournal
         if (!_sources.TryGetValue(name, out PacketSource? source))
             _sources[name] = source = new PacketSource(_sources.Count + 1, name, rule, capacity: 100);
         source.Connect(isResumed);
+        source.IsKnown = Knows;
         return source;
     }
 

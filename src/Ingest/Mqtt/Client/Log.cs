@@ -37,4 +37,7 @@ internal static partial class Log
 
     [LoggerMessage(110, LogLevel.Warning, "{ClientId}: {Broker} has accepted and dropped us {Count} times; does another client use our client id? Trying on, without a line for each time.")]
     public static partial void DroppedAgain(ILogger logger, string clientId, string broker, int count);
+
+    [LoggerMessage(111, LogLevel.Error, "{ClientId}: {Broker} has ended the connection {Count} times over one message, to {Topic}: it is given up. Is it longer than the broker takes, or the topic not allowed to us?")]
+    public static partial void MessageGivenUp(ILogger logger, string clientId, string broker, int count, string topic);
 }

@@ -41,8 +41,7 @@ public sealed class MqttClient : IDisposable
     private readonly FaultCounters? _faults;
     private readonly ITickJournal? _journal;
     private readonly PacketSource _source;   // where there is no journal: of messages at QoS 2 received and not released
-    private readonly OutgoingMessages _outgoing;
-    private readonly Queue<(long Tail, long Position, Action<long> Confirmed)> _marks = new();   // under the lock of the messages
+    private readonly Publications _publications;
     private readonly Backoff _backoff;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _handing = new();
@@ -55,12 +54,8 @@ public sealed class MqttClient : IDisposable
     private bool _sessionLossReported;
     private int _shortConnections;
     private bool _everConnected;
-    private long _released;
+    private bool _rejectionReported;
     private long _received;
-    private long _published;
-    private long _confirmed;
-    private long _rejected;
-    private long _dropped;
     private long _connects;
     private long _sessionsLost;
 
@@ -76,7 +71,7 @@ public sealed class MqttClient : IDisposable
         _journal = handler is null ? null : journal;
         _source = new PacketSource(id: 0, options.ClientId, DuplicateRule.None, capacity: 1);
         _broker = $"{options.Host}:{options.Port}";
-        _outgoing = new OutgoingMessages(options.PublishBufferMessages, options.PublishBufferBytes);
+        _publications = new Publications(options, _stop.Token);
         _backoff = new Backoff(options.MinimumPause, options.MaximumPause, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
         _thread = new Thread(Run) { Name = "mqtt " + options.ClientId, IsBackground = true };
         foreach ((string one, string other) in MqttHandshake.Overlaps(options.Subscriptions))
@@ -101,16 +96,19 @@ public sealed class MqttClient : IDisposable
     public long ReceivedCount => Interlocked.Read(ref _received);
 
     /// <summary>Messages taken for sending.</summary>
-    public long PublishedCount => Interlocked.Read(ref _published);
+    public long PublishedCount => _publications.PublishedCount;
 
     /// <summary>Messages above QoS 0 that the broker has, by its word.</summary>
-    public long ConfirmedCount => Interlocked.Read(ref _confirmed);
+    public long ConfirmedCount => _publications.ConfirmedCount;
 
     /// <summary>Messages above QoS 0 that the broker answered with a refusal.</summary>
-    public long RejectedCount => Interlocked.Read(ref _rejected);
+    public long RejectedCount => _publications.RejectedCount;
 
-    /// <summary>Messages given up: at QoS 0 without a connection, or larger than the broker or the buffer takes.</summary>
-    public long DroppedCount => Interlocked.Read(ref _dropped);
+    /// <summary>
+    /// Messages given up: at QoS 0 without a connection, larger than the broker or the buffer takes, or above QoS 0 when the broker has ended
+    /// the connection over them time and again.
+    /// </summary>
+    public long DroppedCount => _publications.DroppedCount;
 
     /// <summary>Connections made.</summary>
     public long ConnectCount => Interlocked.Read(ref _connects);
@@ -119,14 +117,7 @@ public sealed class MqttClient : IDisposable
     public long SessionsLostCount => Interlocked.Read(ref _sessionsLost);
 
     /// <summary>Messages published and not yet confirmed.</summary>
-    public int UnconfirmedCount
-    {
-        get
-        {
-            lock (_outgoing)
-                return _outgoing.Count;
-        }
-    }
+    public int UnconfirmedCount => _publications.UnconfirmedCount;
 
     internal TimeProvider Clock { get; }
 
@@ -138,18 +129,8 @@ public sealed class MqttClient : IDisposable
     public bool TryPublish(in MqttPublish publish)
     {
         MqttConnection? connection = _connection;
-        int length = MqttPacketWriter.LengthOf(_options.Version, publish);
         bool connected = State is MqttClientState.Connected or MqttClientState.Ready;
-        if (length > _options.PublishBufferBytes || (connected && length > connection?.Limits.MaximumPacketBytes) || (publish.Qos == 0 && !connected))
-        {
-            Interlocked.Increment(ref _dropped);
-            return true;
-        }
-        lock (_outgoing)
-            if (!_outgoing.TryAdd(publish, _options.Version))
-                return false;
-        Interlocked.Increment(ref _published);
-        return true;
+        return _publications.TryAdd(publish, connected ? connection?.Limits ?? MqttServerLimits.From(default) : null);
     }
 
     /// <summary>Takes a message for sending and waits while the buffer is full.</summary>
@@ -158,15 +139,11 @@ public sealed class MqttClient : IDisposable
     {
         while (true)
         {
-            long seen = Interlocked.Read(ref _released);
+            long seen = _publications.Released;
             if (TryPublish(publish))
                 return;
             Flush();
-            lock (_outgoing)
-            {
-                while ((_released == seen || !_outgoing.IsRoomy) && !_stop.IsCancellationRequested)
-                    Monitor.Wait(_outgoing);
-            }
+            _publications.WaitForRoom(seen);
             ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
         }
     }
@@ -179,41 +156,19 @@ public sealed class MqttClient : IDisposable
     /// that reads the last confirmation; must not block.
     /// </summary>
     /// <param name="position">Whatever the caller knows the mark by.</param>
-    public void Mark(long position, Action<long> confirmed)
-    {
-        lock (_outgoing)
-        {
-            if (_outgoing.Count > 0)
-            {
-                _marks.Enqueue((_outgoing.Tail, position, confirmed));
-                return;
-            }
-        }
-        confirmed(position);
-    }
+    public void Mark(long position, Action<long> confirmed) => _publications.Mark(position, confirmed);
 
     /// <summary>Waits until the broker has confirmed everything published.</summary>
     /// <returns>False when the time was over first.</returns>
     public bool Drain(TimeSpan timeout)
     {
         Flush();
-        long start = Clock.GetTimestamp();
-        lock (_outgoing)
-        {
-            while (_outgoing.Count > 0 && !_stop.IsCancellationRequested)
-            {
-                TimeSpan left = timeout - Clock.GetElapsedTime(start);
-                if (left <= TimeSpan.Zero)
-                    return false;
-                Monitor.Wait(_outgoing, left);
-            }
-            return _outgoing.Count == 0;
-        }
+        return _publications.Drain(timeout, Clock);
     }
 
     /// <summary>
     /// Hands nothing over any more, and returns when the last message has been. The connection stays, for acknowledgements; what comes
-    /// meanwhile at QoS 1 is not acknowledged and comes again in the next session.
+    /// meanwhile above QoS 0 is not acknowledged and comes again in the next session.
     /// </summary>
     public void StopReceiving()
     {
@@ -238,8 +193,7 @@ public sealed class MqttClient : IDisposable
         if (_thread.ThreadState != ThreadState.Unstarted && Thread.CurrentThread != _thread)
             _thread.Join();
         SetState(MqttClientState.Stopped);
-        lock (_outgoing)
-            Monitor.PulseAll(_outgoing);
+        _publications.Wake();
     }
 
     public void Dispose()
@@ -249,16 +203,13 @@ public sealed class MqttClient : IDisposable
     }
 
     /// <summary>The broker accepted us.</summary>
+    /// <param name="isKnown">Whether an earlier run of this process had the session.</param>
     /// <returns>Whether the subscriptions are to be made: not again in a session that has them, or retained messages would come again.</returns>
-    internal bool Connected(bool sessionPresent, out PacketSource source)
+    internal bool Connected(bool sessionPresent, bool isKnown)
     {
-        if (_journal is null)
-            _source.Connect(sessionPresent);
-        source = _journal?.Open(_options.ClientId, DuplicateRule.UntilBarrier, sessionPresent) ?? _source;
-        lock (_outgoing)
-            _outgoing.Restart(sessionPresent);
+        _publications.Restart(sessionPresent);
         bool first = !_everConnected;
-        bool lost = !first && !sessionPresent && !_options.CleanStart;
+        bool lost = (!first || isKnown) && !sessionPresent && !_options.CleanStart;
         _everConnected = true;
         LastFailure = null;
         Interlocked.Increment(ref _connects);
@@ -305,60 +256,24 @@ public sealed class MqttClient : IDisposable
 
     internal void Ready() => SetState(MqttClientState.Ready);
 
-    /// <summary>Whether messages sent again are to be handed over like any other: the handler's journal knows them.</summary>
-    internal bool JournalFindsRepeats => _journal is not null;
-
-    internal void Received(in MqttPublish publish, in MqttPublishContext context)
+    internal void Received(in MqttPublish publish, in MqttPublishContext context, IncomingMessages incoming)
     {
         lock (_handing)
         {
             if (_receivingStopped || _handler is null)
                 return;
             Interlocked.Increment(ref _received);
-            if (publish.Qos == 2 && _journal is null)
-                _source.Note(publish.PacketId, publish.Qos, hash: 0, position: 0);
+            incoming.Note(publish);
             _handler(publish, context);
         }
     }
 
-    /// <summary>The broker has released a message at QoS 2; its PUBCOMP leaves when that is written down.</summary>
-    /// <returns>False when it has more in flight than it was allowed.</returns>
-    internal bool TryRelease(PacketSource source, ushort packetId, PacketLedger ledger)
-    {
-        long packet = ledger.TryOpen(packetId, PacketLedger.Release, _journal is null ? 0 : 1);
-        if (packet < 0)
-            return false;
-        if (_journal is null)
-            source.Release(packetId);
-        else
-            _journal.Release(source, packetId, ledger, packet);
-        return true;
-    }
-
-    /// <summary>The broker has our acknowledgements up to this position of the journal.</summary>
-    internal void BarrierPassed(PacketSource source, long position) => _journal?.Confirm(source, position);
-
     internal void Confirmed(MqttReasonCode reason)
     {
-        if ((byte)reason < 0x80)
-            Interlocked.Increment(ref _confirmed);
-        else if (Interlocked.Increment(ref _rejected) == 1)
-            Log.MessageRejected(_logger, _options.ClientId, _broker, reason);
-    }
-
-    /// <summary>Messages left the buffer; called under its lock.</summary>
-    internal void Released(int count)
-    {
-        if (count == 0)
+        if ((byte)reason < 0x80 || _rejectionReported)
             return;
-        _released += count;
-        while (_marks.TryPeek(out (long Tail, long Position, Action<long> Confirmed) mark) && mark.Tail <= _outgoing.Head)
-        {
-            _marks.Dequeue();
-            mark.Confirmed(mark.Position);
-        }
-        if (_outgoing.IsRoomy)
-            Monitor.PulseAll(_outgoing);
+        _rejectionReported = true;
+        Log.MessageRejected(_logger, _options.ClientId, _broker, reason);
     }
 
     internal void Violated() => _faults?.Refuse(TickFault.ProtocolError, Encoding.UTF8.GetBytes(_broker));
@@ -379,8 +294,7 @@ public sealed class MqttClient : IDisposable
                 Log.Stopped(_logger, _options.ClientId, "another client connected with our client id; give each worker its own");
                 _stop.Cancel();
                 SetState(MqttClientState.Stopped);
-                lock (_outgoing)
-                    Monitor.PulseAll(_outgoing);
+                _publications.Wake();
                 return;
             }
 
@@ -417,7 +331,7 @@ public sealed class MqttClient : IDisposable
             using var timeout = new CancellationTokenSource(_options.ConnectTimeout, Clock);
             using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
             using MqttLink link = MqttLink.Connect(_options, cancelled.Token);
-            using var connection = new MqttConnection(this, _options, link, _outgoing);
+            using var connection = new MqttConnection(this, _options, link, _publications, _journal, _source);
             using CancellationTokenRegistration giveUp = cancelled.Token.Register(() =>
             {
                 if (!connection.WasEstablished)
@@ -431,6 +345,9 @@ public sealed class MqttClient : IDisposable
             finally
             {
                 _connection = null;
+                connection.Dispose();   // nobody sends any more
+                if (connection.EndedByBroker && !_stop.IsCancellationRequested && _publications.GiveUpPoison() is string topic)
+                    Log.MessageGivenUp(_logger, _options.ClientId, _broker, PoisonWatch.Patience, topic);
             }
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException or CryptographicException)

@@ -46,6 +46,9 @@ public sealed record MqttClientOptions
     /// <summary>Forgets what the broker kept for this client id, and has it keep nothing.</summary>
     public bool CleanStart { get; init; }
 
+    /// <summary>Stopping ends the session at the broker, which would keep it otherwise. MQTT 5 only.</summary>
+    public bool EndSessionOnStop { get; init; }
+
     /// <summary>How long the broker keeps our session, and queues for it, while we are away.</summary>
     public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
 

@@ -24,10 +24,14 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     private long _tail;
     private int _writeAt;
     private int _bytesKept;
+    private long _receivedNext;
     private ushort _lastId;
 
     /// <summary>Messages done with since the beginning.</summary>
     public long Head => _head;
+
+    /// <summary>Messages sent on this connection, or done with, since the beginning.</summary>
+    public long Next => _sent;
 
     /// <summary>Messages taken since the beginning.</summary>
     public long Tail => _tail;
@@ -119,7 +123,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     /// <returns>False for an id that is not in flight at this QoS.</returns>
     public bool TryConfirm(ushort packetId, byte qos)
     {
-        long message = Find(packetId, qos);
+        long message = Find(packetId, qos, _head);
         if (message < 0)
             return false;
         At(message).Confirmed = true;
@@ -131,11 +135,25 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     /// <returns>False for an id that is not in flight at QoS 2.</returns>
     public bool TryReceive(ushort packetId)
     {
-        long message = Find(packetId, qos: 2);
+        long message = Find(packetId, qos: 2, Math.Clamp(_receivedNext, _head, _sent));
         if (message < 0)
             return false;
         At(message).Received = true;
+        _receivedNext = message + 1;
         return true;
+    }
+
+    /// <summary>The oldest message is not to be sent again, though nobody has confirmed it. The connection is over.</summary>
+    /// <returns>Its topic; empty where only the release of it is left.</returns>
+    public string GiveUpOldest(MqttVersion version)
+    {
+        ref Entry entry = ref At(_head);
+        entry.Confirmed = true;
+        _written = Math.Max(_written, _head + 1);
+        bool isMessage = MqttPacketReader.TryRead(_bytes.AsSpan(entry.Start, entry.Length), int.MaxValue, out MqttPacket packet, out _) == MqttReadResult.Packet
+            && packet.Type == MqttPacketType.Publish;
+        return isMessage && MqttPublish.TryParse(packet, version, out MqttPublish publish) == MqttFault.None
+            ? System.Text.Encoding.UTF8.GetString(publish.Topic) : "";
     }
 
     /// <summary>A new connection: everything unconfirmed is to be sent again, in order.</summary>
@@ -163,11 +181,17 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         InFlight = 0;
     }
 
+    /// <param name="first">Where it is if answers come in the order of sending; the rest is searched after it.</param>
     /// <returns>The message in flight under the id, or -1.</returns>
-    private long Find(ushort packetId, byte qos)
+    private long Find(ushort packetId, byte qos, long first)
     {
-        // Confirmations come in the order of sending, so this finds its message at once.
-        for (long message = _head; message < _sent; message++)
+        long message = Find(packetId, qos, first, _sent);
+        return message >= 0 ? message : Find(packetId, qos, _head, first);
+    }
+
+    private long Find(ushort packetId, byte qos, long first, long end)
+    {
+        for (long message = first; message < end; message++)
         {
             ref Entry entry = ref At(message);
             if (entry.PacketId == packetId && entry.Qos == qos && !entry.Confirmed)

@@ -41,6 +41,18 @@ public sealed class MqttClientQos2Tests : IDisposable
         AssertAnswer(again, MqttPacketType.Pubrec, 9);
     }
 
+    [Theory]
+    [InlineData(true, false, 1)]
+    [InlineData(true, true, 0)]
+    [InlineData(false, false, 0)]
+    public void A_session_that_an_earlier_run_had_and_the_broker_has_not_is_lost(bool knows, bool sessionPresent, int lost)
+    {
+        using MqttClient client = Start(Options(), new FakeJournal { Knows = knows });
+        using FakeConnection connection = _broker.AcceptAndWelcome(sessionPresent, true);   // and subscribes
+        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        Assert.Equal(lost, client.SessionsLostCount);
+    }
+
     [Fact]
     public void A_new_session_knows_nothing_of_the_ids_of_the_old_one()
     {

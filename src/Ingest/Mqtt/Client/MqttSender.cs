@@ -1,0 +1,272 @@
+using System.Net.Sockets;
+
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>
+/// The writing half of a connection: a thread that sends what falls due, acknowledgements, releases, messages that had to wait for the
+/// window, pings. Publishers send for themselves, which spares a hop.
+/// </summary>
+internal sealed class MqttSender
+{
+    private const int LongestSend = 64 * 1024;
+    private const int AcknowledgementBytes = 4;
+
+    private readonly MqttClientOptions _options;
+    private readonly MqttLink _link;
+    private readonly Publications _publications;
+    private readonly IncomingMessages _incoming;
+    private readonly TimeProvider _clock;
+    private readonly Lock _sending = new();
+    private readonly object _due = new();
+    private readonly Thread _thread;
+    private readonly Queue<ushort> _releases = new();   // ids of PUBRELs to send, under the lock of what is due
+    private readonly byte[] _releaseBytes = new byte[256 * AcknowledgementBytes];
+    private MqttServerLimits _limits = MqttServerLimits.From(default);
+    private TimeSpan _keepAlive;
+    private ITimer? _timer;
+    private bool _somethingDue;
+    private bool _started;
+    private bool _closed;
+    private long _lastReadAt;
+    private long _lastSentAt;
+    private long _pingAt;
+    private volatile bool _reading;
+    private volatile bool _peerGone;
+    private string? _failure;
+
+    public MqttSender(MqttClientOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
+    {
+        (_options, _link, _publications, _clock) = (options, link, publications, clock);
+        _incoming = new IncomingMessages(options, journal, unwritten, SignalDue);
+        _thread = new Thread(SendWhatIsDue) { Name = "mqtt send " + options.ClientId, IsBackground = true };
+    }
+
+    public IncomingMessages Incoming => _incoming;
+
+    /// <summary>Why a write has ended the connection; null while none has.</summary>
+    public string? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Whether a write failed because the broker had closed.</summary>
+    public bool FoundPeerGone => _peerGone;
+
+    public int Window => Math.Min(_options.PublishWindow, _limits.ReceiveMaximum);
+
+    // A broker of 3.1.1 has a limit and no way to say it. mosquitto's is 20; what exceeds it is confirmed and dropped (seen with 2.0.11).
+    public int WindowAtQos2 => _options.Version == MqttVersion.V311 ? Math.Min(Window, 20) : Window;
+
+    /// <summary>Whether the reader waits in the socket: only then is silence the broker's.</summary>
+    public bool Reading
+    {
+        set => _reading = value;
+    }
+
+    /// <summary>The broker has accepted us: what waits may leave.</summary>
+    public void Start(MqttServerLimits limits, TimeSpan keepAlive)
+    {
+        (_limits, _keepAlive) = (limits, keepAlive);
+        _lastReadAt = _lastSentAt = _clock.GetTimestamp();
+        lock (_sending)
+            _started = true;
+        _thread.Start();
+        _timer = _clock.CreateTimer(_ => SignalDue(), null, keepAlive / 4, keepAlive / 4);
+    }
+
+    /// <summary>Something was read.</summary>
+    public void Heard() => Volatile.Write(ref _lastReadAt, _clock.GetTimestamp());
+
+    /// <summary>Sends messages that wait, as far as the window allows. Any thread.</summary>
+    public void SendMessages()
+    {
+        lock (_sending)
+        {
+            while (!_closed && _started)
+            {
+                ReadOnlySpan<byte> piece = _publications.TakeUnsent(Window, WindowAtQos2, LongestSend);
+                if (piece.IsEmpty || !TryWrite(piece))
+                    return;
+                _publications.Written();
+            }
+        }
+    }
+
+    /// <summary>Sends the acknowledgements that are due, many in one write, and a PINGREQ behind those that are to be confirmed.</summary>
+    public void SendAcknowledgements()
+    {
+        lock (_sending)
+        {
+            for (bool more = true; more && !_closed;)
+            {
+                ReadOnlySpan<byte> piece = _incoming.Take(out more);
+                if (!piece.IsEmpty && !TryWrite(piece))
+                    return;
+            }
+            if (_incoming.OwesBarrier && Volatile.Read(ref _pingAt) == 0)
+                Ping();
+        }
+    }
+
+    /// <summary>The broker has received a message at QoS 2 and is to be sent its release, also of one we no longer know: it waits for it.</summary>
+    /// <returns>False for so many that it makes them up.</returns>
+    public bool TryRelease(ushort packetId)
+    {
+        lock (_due)
+        {
+            if (_releases.Count == ushort.MaxValue)
+                return false;
+            _releases.Enqueue(packetId);
+            return true;
+        }
+    }
+
+    /// <summary>PINGRESP: it also says that the broker has dealt with every acknowledgement sent before the PINGREQ.</summary>
+    public void PingAnswered()
+    {
+        long position;
+        bool more;
+        lock (_sending)
+        {
+            position = _incoming.PingAnswered();
+            Volatile.Write(ref _pingAt, 0);
+            more = _incoming.OwesBarrier;
+        }
+        _incoming.Confirm(position);
+        if (more)
+            SignalDue();
+    }
+
+    /// <summary>Says goodbye and closes.</summary>
+    public void Disconnect(MqttReasonCode code, MqttProperties properties = default)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        var disconnect = new MqttDisconnect { Type = MqttPacketType.Disconnect, ReasonCode = code, Properties = properties };
+        MqttPacketWriter.TryWrite(bytes, _options.Version, disconnect, out int written);
+        lock (_sending)
+            if (_started && !_closed)
+                TryWrite(bytes[..written]);
+    }
+
+    /// <summary>A packet of the handshake, before <see cref="Start"/>.</summary>
+    /// <exception cref="IOException">The connection is gone.</exception>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        _link.Write(bytes);
+        Volatile.Write(ref _lastSentAt, _clock.GetTimestamp());
+    }
+
+    /// <summary>Returns when nobody sends any more. The link is closed.</summary>
+    public void Stop()
+    {
+        lock (_sending)
+            _closed = true;
+        SignalDue();
+        if (_started)
+            _thread.Join();
+        _timer?.Dispose();
+    }
+
+    public void SignalDue()
+    {
+        lock (_due)
+        {
+            if (_somethingDue)
+                return;
+            _somethingDue = true;
+            Monitor.Pulse(_due);
+        }
+    }
+
+    /// <summary>Ends the connection; the first reason stands.</summary>
+    public void Fail(string reason)
+    {
+        Interlocked.CompareExchange(ref _failure, reason, null);
+        _link.Close();
+    }
+
+    private void SendWhatIsDue()
+    {
+        while (true)
+        {
+            lock (_due)
+            {
+                while (!_somethingDue)
+                    Monitor.Wait(_due);
+                _somethingDue = false;
+            }
+            lock (_sending)
+                if (_closed)
+                    return;
+            SendAcknowledgements();
+            SendReleases();
+            SendMessages();
+            KeepAlive();
+        }
+    }
+
+    private void SendReleases()
+    {
+        lock (_sending)
+        {
+            for (int length = _releaseBytes.Length; length == _releaseBytes.Length && !_closed;)
+            {
+                length = 0;
+                lock (_due)
+                {
+                    while (length < _releaseBytes.Length && _releases.TryDequeue(out ushort id))
+                    {
+                        var release = new MqttAcknowledgement { Type = MqttPacketType.Pubrel, PacketId = id };
+                        MqttPacketWriter.TryWrite(_releaseBytes.AsSpan(length), _options.Version, release, out int written);
+                        length += written;
+                    }
+                }
+                if (length > 0 && !TryWrite(_releaseBytes.AsSpan(0, length)))
+                    return;
+            }
+        }
+    }
+
+    /// <summary>Asks for a sign of life after three quarters of the keep-alive, also while acknowledgements are held back.</summary>
+    private void KeepAlive()
+    {
+        long asked = Volatile.Read(ref _pingAt);
+        if (asked != 0)
+        {
+            if (!_reading)
+                Volatile.Write(ref _pingAt, _clock.GetTimestamp());   // the answer may be here: we are busy, not the broker silent
+            else if (_clock.GetElapsedTime(asked) >= _keepAlive)
+                Fail($"no answer for {_keepAlive.TotalSeconds:0} s");
+            return;
+        }
+        TimeSpan quiet = 0.75 * _keepAlive;
+        if (_clock.GetElapsedTime(Volatile.Read(ref _lastReadAt)) < quiet && _clock.GetElapsedTime(Volatile.Read(ref _lastSentAt)) < quiet)
+            return;
+        lock (_sending)
+            Ping();
+    }
+
+    /// <summary>One at a time.</summary>
+    private void Ping()
+    {
+        _incoming.PingSent();
+        Volatile.Write(ref _pingAt, Math.Max(1, _clock.GetTimestamp()));
+        TryWrite(MqttPacketWriter.Pingreq);
+    }
+
+    private bool TryWrite(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            Write(bytes);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            _peerGone |= Failure is null && IsPeerGone(e);
+            Fail(e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Whether a call on the link failed because the other side had closed it, and not for the network's sake.</summary>
+    public static bool IsPeerGone(Exception e) => (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode
+        is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown;
+}

@@ -1,0 +1,42 @@
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>
+/// Finds the message over which the broker ends the connection each time it comes, and which would be sent again for ever: one longer than
+/// it takes, or to a topic it allows to nobody. MQTT 3.1.1 has no other way to refuse.
+/// </summary>
+/// <remarks>
+/// The broker may have closed before it confirmed the messages in front of it, so the oldest is only the first suspect: after the second
+/// break over it everything that was in flight goes one by one, and one that breaks the connection alone is it. A broker that falls over
+/// for its own reasons ends connections too, hence the patience.
+/// </remarks>
+internal sealed class PoisonWatch
+{
+    /// <summary>Breaks over the same message after which it is given up; with the pauses between attempts a quarter of a minute at least.</summary>
+    public const int Patience = 5;
+
+    private const int Suspicion = 2;
+
+    private long _suspect = -1;
+    private long _carefulBefore;
+    private int _breaks;
+
+    /// <summary>How many messages may be in flight.</summary>
+    /// <param name="oldest">The oldest unconfirmed message.</param>
+    /// <param name="window">What would be allowed otherwise.</param>
+    public int Window(long oldest, int window) => oldest < _carefulBefore ? 1 : window;
+
+    /// <summary>The broker has ended a connection.</summary>
+    /// <param name="oldest">The oldest unconfirmed message.</param>
+    /// <param name="next">The first that had not been sent.</param>
+    /// <returns>Whether the oldest is to be given up.</returns>
+    public bool Broke(long oldest, long next)
+    {
+        if (oldest >= next)
+            return false;   // nothing was in flight
+        _breaks = oldest == _suspect ? _breaks + 1 : 1;
+        _suspect = oldest;
+        if (_breaks >= Suspicion)
+            _carefulBefore = Math.Max(_carefulBefore, next);
+        return _breaks >= Patience;
+    }
+}
