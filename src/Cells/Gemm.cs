@@ -51,19 +51,27 @@ internal static unsafe class Gemm<TLane> where TLane : struct, ILane<TLane>
     private static void Panel<TPanel>(float* c, nint ldc, nint m, nint k, float* a, nint rowStep, nint step, float* b, nint ldb)
         where TPanel : struct, IPanel<TPanel, TLane>
     {
-        nint end = k * step, i = 0;
-        if (HasManyRegisters)
+        nint end = k * step;
+        for (nint left = m, block; left > 0; left -= block, c += block * ldc, a += block * rowStep)
         {
-            for (; i <= m - 6; i += 6)
-                SixRows<TPanel>(c + i * ldc, ldc, a + i * rowStep, rowStep, step, end, b, ldb);
-            for (; i <= m - 4; i += 4)
-                FourRows<TPanel>(c + i * ldc, ldc, a + i * rowStep, rowStep, step, end, b, ldb);
+            block = Block(left);
+            if (block == 6)
+                SixRows<TPanel>(c, ldc, a, rowStep, step, end, b, ldb);
+            else if (block == 4)
+                FourRows<TPanel>(c, ldc, a, rowStep, step, end, b, ldb);
+            else if (block == 3)
+                ThreeRows<TPanel>(c, ldc, a, rowStep, step, end, b, ldb);
+            else
+                OneRow<TPanel>(c, a, step, end, b, ldb);
         }
+    }
 
-        for (; i <= m - 3; i += 3)
-            ThreeRows<TPanel>(c + i * ldc, ldc, a + i * rowStep, rowStep, step, end, b, ldb);
-        for (; i < m; i++)
-            OneRow<TPanel>(c + i * ldc, a + i * rowStep, step, end, b, ldb);
+    /// <summary>Six rows wherever fours and a three can finish what they leave: a single row waits for its own sums.</summary>
+    private static nint Block(nint left)
+    {
+        if (!HasManyRegisters)
+            return left >= 3 ? 3 : 1;
+        return left >= 6 && left is not (7 or 8 or 11) ? 6 : left >= 4 ? 4 : left == 3 ? 3 : 1;
     }
 
     [MethodImpl(Kernel)]

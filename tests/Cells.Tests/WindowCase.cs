@@ -15,7 +15,7 @@ public sealed record WindowCase(CellKind Cell, string Kind)
 
     public override string ToString() => $"{Shape}, {Kind} (seed {Seed})";
 
-    internal int Rows => Kind switch { "plain" => 19, "no head" => 3, _ => 5 };
+    internal int Rows => Kind switch { "plain" => 35, "no head" => 3, _ => 5 };
 
     internal int Steps => Kind switch { "plain" => 9, "no head" => 3, _ => 6 };
 
