@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Recordings;
+using StreamRnn.Worker.Commands;
+
+namespace StreamRnn.Worker.Chaos;
+
+/// <summary>
+/// Two devices that live through a real recording on 200 streams, one at QoS 1 and one at QoS 2. Each message has a time of its own, so
+/// that it means the same whenever it arrives.
+/// </summary>
+internal sealed class ChaosDevices : IDisposable
+{
+    public const int Streams = 200;
+
+    private static readonly double[] Values = Read();
+
+    private readonly object _lock = new();
+    private readonly (MqttClient Client, byte Qos)[] _devices;
+    private readonly Thread[] _threads;
+    private readonly int _rounds;
+    private int _allowed;
+    private bool _stopped;
+
+    /// <param name="rounds">Ticks of each stream.</param>
+    public ChaosDevices(string host, int port, int rounds)
+    {
+        _rounds = rounds;
+        _devices = [.. new byte[] { 1, 2 }.Select(qos => (Connect(host, port, qos), qos))];
+        _threads = [.. _devices.Select(device => new Thread(() => Play(device.Client, device.Qos)) { IsBackground = true, Name = $"device {device.Qos}" })];
+        foreach (Thread thread in _threads)
+            thread.Start();
+    }
+
+    /// <summary>Lets them play up to this round.</summary>
+    public void Allow(int rounds)
+    {
+        lock (_lock)
+        {
+            _allowed = Math.Max(_allowed, Math.Min(rounds, _rounds));
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Waits until the last message has been confirmed.</summary>
+    /// <exception cref="CommandFailedException">The broker does not confirm.</exception>
+    public void Finish(TimeSpan patience)
+    {
+        Allow(_rounds);
+        foreach (Thread thread in _threads)
+            thread.Join();
+        foreach ((MqttClient client, byte qos) in _devices)
+        {
+            if (!client.Drain(patience))
+                throw new CommandFailedException($"{client.UnconfirmedCount} messages at QoS {qos} were not confirmed within {patience.TotalSeconds:0} s ({client.LastFailure ?? "silence"})");
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _stopped = true;
+            Monitor.PulseAll(_lock);
+        }
+        foreach ((MqttClient client, _) in _devices)
+            client.Dispose();
+    }
+
+    private static MqttClient Connect(string host, int port, byte qos)
+    {
+        MqttClient client = new(
+            new MqttClientOptions
+            {
+                Host = host,
+                Port = port,
+                ClientId = $"chaos-device-{Environment.ProcessId}-{qos}",
+                SessionExpiry = TimeSpan.FromHours(1),
+                MinimumPause = TimeSpan.FromSeconds(0.02),
+                MaximumPause = TimeSpan.FromSeconds(0.1),
+            },
+            handler: null, NullLogger.Instance);
+        client.Start();
+        return client;
+    }
+
+    private static double[] Read()
+    {
+        using CsvRecording recording = CsvRecording.Open(Path.Combine(AppContext.BaseDirectory, "samples", "machine_temperature_system_failure.csv"));
+        List<double> values = [];
+        while (recording.TryRead())
+        {
+            if (recording.TryGetValue(0, out double value) == TickFault.None)
+                values.Add(value);
+        }
+        return [.. values];
+    }
+
+    private void Play(MqttClient client, byte qos)
+    {
+        for (int round = 0; round < _rounds && TryWait(round); round++)
+        {
+            for (int stream = qos - 1; stream < Streams; stream += 2)
+            {
+                byte[] topic = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"chaos/{stream}"));
+                byte[] payload = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                    $$"""{"ts":{{1_767_225_600 + round * 300}},"value":{{Values[(round + stream * 101) % Values.Length]}}}"""));
+                try
+                {
+                    client.Publish(new MqttPublish { Topic = topic, Payload = payload, Qos = qos });
+                }
+                catch (ObjectDisposedException)
+                {
+                    return;
+                }
+            }
+            client.Flush();
+        }
+    }
+
+    private bool TryWait(int round)
+    {
+        lock (_lock)
+        {
+            while (_allowed <= round && !_stopped)
+                Monitor.Wait(_lock);
+            return !_stopped;
+        }
+    }
+}

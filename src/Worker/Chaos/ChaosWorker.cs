@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using StreamRnn.Worker.Commands;
+
+namespace StreamRnn.Worker.Chaos;
+
+/// <summary>The worker under test: this executable with the verb <c>run</c>, killed and started again over one data directory.</summary>
+/// <param name="broker">Where it takes its ticks from; null for its own broker, on <paramref name="port"/>.</param>
+/// <param name="hasty">Commits, confirms, saves and changes segments as often as can be, so that every kill is in the middle of something.</param>
+internal sealed class ChaosWorker((string Host, int Port)? broker, int port, string folder, string client, bool hasty) : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly int _probes = FreePort.Find();
+    private readonly Queue<string> _said = new();
+    private Process? _process;
+
+    public void Start()
+    {
+        ProcessStartInfo start = new(Environment.ProcessPath!)
+        {
+            WorkingDirectory = AppContext.BaseDirectory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) != "streamrnn")
+            start.ArgumentList.Add(typeof(ChaosWorker).Assembly.Location);
+        string[] link = broker is (string host, int outside) ? ["--host", host, "--port", $"{outside}"] : ["--embedded-broker", $"{port}"];
+        foreach (string argument in (string[])["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", "2"])
+            start.ArgumentList.Add(argument);
+        start.Environment["StreamRnn__Mqtt__ClientId"] = client;
+        if (hasty)
+        {
+            start.Environment["StreamRnn__Durability__CommitInterval"] = "00:00:00.002";
+            start.Environment["StreamRnn__Durability__ReplayLimit"] = "00:00:00.005";
+            start.Environment["StreamRnn__Durability__ConfirmInterval"] = "00:00:00.010";
+            start.Environment["StreamRnn__Durability__SegmentBytes"] = "65536";
+        }
+        _process = Process.Start(start)!;
+        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>Waits until it takes ticks in.</summary>
+    /// <exception cref="CommandFailedException">It has ended, or does not answer.</exception>
+    public void WaitUntilReady()
+    {
+        using HttpClient probe = new() { Timeout = TimeSpan.FromSeconds(5) };
+        for (long startedAt = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(startedAt) < Patience; Thread.Sleep(10))
+        {
+            if (_process!.HasExited)
+                throw new CommandFailedException($"the worker ended by itself: {Said}");
+            try
+            {
+                using HttpRequestMessage request = new(HttpMethod.Get, $"http://127.0.0.1:{_probes}/healthz/ready");
+                using HttpResponseMessage answer = probe.Send(request);
+                if (answer.IsSuccessStatusCode)
+                    return;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                // Not up yet.
+            }
+        }
+        throw new CommandFailedException($"the worker was not ready within {Patience.TotalSeconds:0} s: {Said}");
+    }
+
+    /// <summary>SIGKILL, whatever it is doing.</summary>
+    public void Kill()
+    {
+        _process!.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        _process = null;
+    }
+
+    /// <summary>SIGTERM.</summary>
+    /// <exception cref="CommandFailedException">It did not end in order.</exception>
+    public void Stop()
+    {
+        using (Process terminate = Process.Start("kill", ["-TERM", $"{_process!.Id}"]))
+            terminate.WaitForExit();
+        if (!_process.WaitForExit(Patience) || _process.ExitCode != 0)
+            throw new CommandFailedException($"the worker did not stop in order: {Said}");
+        _process.Dispose();
+        _process = null;
+    }
+
+    public void Dispose()
+    {
+        if (_process is not null)
+            Kill();
+    }
+
+    private string Said
+    {
+        get
+        {
+            lock (_said)
+                return string.Join(" | ", _said);
+        }
+    }
+
+    private void Keep(string? line)
+    {
+        lock (_said)
+        {
+            if (line is not null)
+                _said.Enqueue(line);
+            while (_said.Count > 10)
+                _said.Dequeue();
+        }
+    }
+}
+
+/// <summary>A mosquitto of our own on a free port; it outlives the workers that are killed.</summary>
+internal sealed class ChaosMosquitto : IDisposable
+{
+    private static readonly string[] Places = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/sbin"];
+
+    private readonly Process _process;
+    private readonly string _configuration = Path.GetTempFileName();
+
+    private ChaosMosquitto(string executable)
+    {
+        Port = FreePort.Find();
+        File.WriteAllText(_configuration, $"listener {Port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type none\n");
+        _process = Process.Start(new ProcessStartInfo(executable, ["-c", _configuration]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        for (int attempt = 0; attempt < 500 && !Answers(); attempt++)
+            Thread.Sleep(10);
+    }
+
+    public int Port { get; }
+
+    /// <returns>Null where there is none on the PATH.</returns>
+    public static ChaosMosquitto? TryStart()
+    {
+        string? executable = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Concat(Places)
+            .Select(place => Path.Combine(place, "mosquitto")).FirstOrDefault(File.Exists);
+        return executable is null ? null : new ChaosMosquitto(executable);
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        File.Delete(_configuration);
+    }
+
+    private bool Answers()
+    {
+        try
+        {
+            using TcpClient probe = new(IPAddress.Loopback.ToString(), Port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using System.Diagnostics;
+using StreamRnn.Worker.Tests.Commands;
+using StreamRnn.Worker.Tests.EndToEnd;
+
+namespace StreamRnn.Worker.Tests.Durability;
+
+/// <summary>The command that anybody can run, with the kills that fit into a test.</summary>
+[Collection(RealProcesses.Name)]
+public sealed class ChaosTests
+{
+    [Fact]
+    public async Task Killed_twenty_times_behind_mosquitto_nothing_differs()
+    {
+        using Process chaos = Executable.Start(["chaos", "--kills", "20", "--seed", "20261125", "--outside-only"]);
+        try
+        {
+            Task<string> error = chaos.StandardError.ReadToEndAsync();
+            string output = await chaos.StandardOutput.ReadToEndAsync();
+            Assert.True(chaos.WaitForExit(240_000), output);
+            Assert.True(chaos.ExitCode == 0, $"{output}\n{await error}");
+            Assert.EndsWith("20 kills, 0 differences in outputs and states\n", output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            if (!chaos.HasExited)
+                chaos.Kill(entireProcessTree: true);
+        }
+    }
+}
