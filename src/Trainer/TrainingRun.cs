@@ -74,9 +74,7 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
         {
             ["recipe"] = preparation.RecipeName,
             ["settings"] = JsonSerializer.Serialize(preparation.Settings.ToText()),
-            ["data"] = string.Join("; ", preparation.Series.Zip(preparation.Splits, (series, split) =>
-                $"{series.Name}: training rows {split.Training}, validation {split.Validation}, test {split.Test}, "
-                + $"{split.Purge} rows left out before each border")),
+            [LearnedRows.Key] = LearnedRows.Describe(preparation.Series, preparation.Splits),
             ["training"] = string.Create(CultureInfo.InvariantCulture,
                 $"epoch {loop.BestEpoch} of {loop.History.Count} kept, loss {best?.Loss:g6}, validation {loop.BestValidation:g6}, seed {preparation.Settings.Seed}"),
         };

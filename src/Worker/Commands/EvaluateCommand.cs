@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Trainer;
 using StreamRnn.Trainer.Evaluation;
 using StreamRnn.Worker.Engine;
 
@@ -18,7 +20,7 @@ internal static class EvaluateCommand
     {
         Argument<string> data = new("DATA") { Description = "An output file of 'replay' or a folder tree of them; with --model, the recordings themselves." };
         Option<string?> model = new("--model") { Description = $"Model file to replay DATA with; '{ShippedModel.Name}' is the shipped one.", HelpName = "FILE" };
-        Option<int?> from = new("--from", "--skip") { Description = $"First row scored, from 0; what is fitted is fitted on the rows before it. {FirstScored} if not given.", HelpName = "ROW" };
+        Option<int?> from = new("--from", "--skip") { Description = $"First row scored, from 0; what is fitted is fitted on the rows before it. {FirstScored} if not given, or the first that the model was not trained on.", HelpName = "ROW" };
         Option<double?> train = new("--train") { Description = "The same as a share of all rows, between 0 and 1.", HelpName = "SHARE" };
         Option<int?> to = new("--to") { Description = "Row after the last one scored; the end if not given.", HelpName = "ROW" };
         Option<int?> period = new("--period") { Description = "Rows of a season, 0 for none; found if not given.", HelpName = "ROWS" };
@@ -44,10 +46,11 @@ internal static class EvaluateCommand
             string path = parsed.GetRequiredValue(data);
             bool asJson = parsed.GetValue(json);
             if (parsed.GetValue(model) is not string file)
-                return Report(RecordingFile.Find(path), "replay", rows, asJson);
+                return Report(RecordingFile.Find(path), "replay", rows, new Dictionary<string, string>(), asJson);
 
             RecordingOptions options = new() { TimeColumn = parsed.GetValue(timeColumn), ValueColumns = parsed.GetValue(valueColumns) ?? [] };
-            Forecaster forecaster = ShippedModel.Load(file);
+            ModelFile loaded = ModelFile.Load(ShippedModel.Resolve(file));
+            Forecaster forecaster = ForecasterFile.Create(loaded);
             string folder = Directory.CreateTempSubdirectory("streamrnn").FullName;
             try
             {
@@ -55,7 +58,7 @@ internal static class EvaluateCommand
                 foreach (string failure in summary.Failed)
                     Console.Error.WriteLine($"streamrnn evaluate: {failure}");
                 return summary.Outputs == 0 ? CommandLine.Failure
-                    : Math.Max(Report(RecordingFile.Find(folder), forecaster.Name, rows, asJson), summary.Failed.Count > 0 ? CommandLine.Failure : CommandLine.Success);
+                    : Math.Max(Report(RecordingFile.Find(folder), forecaster.Name, rows, loaded.Metadata, asJson), summary.Failed.Count > 0 ? CommandLine.Failure : CommandLine.Success);
             }
             finally
             {
@@ -65,13 +68,16 @@ internal static class EvaluateCommand
         return evaluate;
     }
 
-    private static int Report(IReadOnlyList<RecordingFile> outputs, string name, EvaluatedRows rows, bool asJson)
+    private static int Report(IReadOnlyList<RecordingFile> outputs, string name, EvaluatedRows rows, IReadOnlyDictionary<string, string> metadata, bool asJson)
     {
         int exitCode = CommandLine.Success;
         foreach (RecordingFile file in outputs)
         {
             ReplayedRows replayed = ReplayedRows.Read(file.Path);
-            ReportOptions options = rows.Of(replayed.Values.Length);
+            int? unseen = LearnedRows.FirstUnseen(metadata, file.Name);
+            ReportOptions options = rows.Of(replayed.Values.Length, unseen);
+            if (options.From < unseen)
+                Console.Error.WriteLine($"streamrnn evaluate: {file.RelativePath}: {name} was trained on rows before {unseen}: what it forecasts there says little of what it will; score from there on with --from {unseen}");
             ForecastReport report = ForecastReport.Of(replayed.Times, replayed.Values, [replayed.Forecast(name)], options);
             if (report.Count == 0)
             {
@@ -103,7 +109,7 @@ internal static class EvaluateCommand
     /// <summary>Which rows of a recording are scored, by number or by share.</summary>
     private sealed record EvaluatedRows(int? From, double? Train, ReportOptions Options)
     {
-        public ReportOptions Of(int rows) => Options with { From = From ?? (Train is double share ? (int)(share * rows) : FirstScored) };
+        public ReportOptions Of(int rows, int? unseen) => Options with { From = From ?? (Train is double share ? (int)(share * rows) : unseen ?? FirstScored) };
     }
 
     /// <summary>The columns of a replay's output.</summary>
