@@ -83,12 +83,13 @@ internal static class BenchTrain
     private static void Fill(WindowBatch batch, float[] series, ReadOnlySpan<int> starts, Span<float> targets)
     {
         Span<float> inputs = batch.Inputs;
-        int values = batch.Shape.Inputs;
+        int values = batch.Shape.Inputs, at = 0;
         for (int t = 0; t < batch.Steps; t++)
-            for (int row = 0; row < starts.Length; row++)
-                series.AsSpan(starts[row] + t, values).CopyTo(inputs[((t * starts.Length + row) * values)..]);
+            foreach (int start in starts)
+                for (int i = 0; i < values; i++)
+                    inputs[at++] = series[start + t + i];
         for (int row = 0; row < starts.Length; row++)
-            targets[row] = series[starts[row] + batch.Steps];
+            targets[row] = series[starts[row] + batch.Steps + values - 1];
     }
 
     /// <summary>
