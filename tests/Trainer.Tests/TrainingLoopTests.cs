@@ -7,7 +7,7 @@ public class TrainingLoopTests
 {
     public static TheoryData<string> Traces() => ["train_lstm_mse_adam", "train_gru_mse_sgd", "train_lstm_tokens_adam"];
 
-    /// <summary>Thirty steps that PyTorch took, see tests/Golden/torch/README.md. Ours end up to 3e-6 from its double precision.</summary>
+    /// <summary>Thirty steps that PyTorch took, see tests/Golden/torch/README.md. Ours end up to 5e-7 from its double precision.</summary>
     [Theory, MemberData(nameof(Traces))]
     public void A_run_goes_where_PyTorch_went(string name)
     {
@@ -34,10 +34,10 @@ public class TrainingLoopTests
         });
         loop.Run(_ => { }, CancellationToken.None);
 
-        Assert.All(loop.History, (epoch, i) => Assert.Equal(losses[i], epoch.Loss, 1e-5 * Math.Max(losses[i], 1)));
-        Assert.All(loop.History, (epoch, i) => Assert.Equal(norms[i], epoch.GradientNorm, 1e-5 * Math.Max(norms[i], 1)));
+        Assert.All(loop.History, (epoch, i) => Assert.Equal(losses[i], epoch.Loss, 3e-6));
+        Assert.All(loop.History, (epoch, i) => Assert.Equal(norms[i], epoch.GradientNorm, 3e-6));
         float[] final = loop.Best.ToArray();
-        Assert.All(layout.Parameters.SelectMany(parameter => Of("final_f64." + parameter.Name)), (truth, i) => Assert.Equal(truth, final[i], 1e-5));
+        Assert.All(layout.Parameters.SelectMany(parameter => Of("final_f64." + parameter.Name)), (truth, i) => Assert.Equal(truth, final[i], 3e-6));
     }
 
     [Fact]
