@@ -47,13 +47,9 @@ internal sealed unsafe class WindowSlice
     /// <summary>Everything whose sum over the slices is a gradient of parameters.</summary>
     public PinnedFloats[] Gradients { get; private set; } = [];
 
-    private void FeedFromBelow(int layer, int time, int row, float* x)
-    {
-        CopyOutput(layer - 1, time, row, x);
-        Dropout.Apply(x, OutputFloats, _batch.Dropout.BetweenLayers, _batch.Dropout.Seed, layer, _firstRow + row, time);
-    }
-
     private bool EveryStep => _batch.At == OutputsAt.EveryStep;
+
+    private bool WantsInputGradients => _batch.WantsInputGradients || _shape.Vocabulary > 0;
 
     /// <summary>Values a layer gives at a step.</summary>
     private int OutputFloats => _shape.Directions * _shape.Hidden;
@@ -66,9 +62,6 @@ internal sealed unsafe class WindowSlice
         _batch = batch;
         if (_head is null || _maxCells < Cells)
             CreateHead();
-        if (WantsInputGradients && _inputGradients[0].Length == 0)
-            _inputGradients[0] = new PinnedFloats(InputGradientFloats(0));
-
         for (int i = 0; i < _tapes.Length; i++)
         {
             _tapes[i].Rows = Rows;
@@ -174,6 +167,8 @@ internal sealed unsafe class WindowSlice
     /// <summary>Takes the batch's output and final gradients.</summary>
     public void BeginBackward()
     {
+        if (WantsInputGradients && _inputGradients[0].Length == 0)
+            _inputGradients[0] = new PinnedFloats(InputGradientFloats(0));
         for (int cell = 0; cell < Cells; cell++)
         {
             var to = new Span<float>(Head.ValueGradients(Head.Last) + (nint)cell * Head.Stride(Head.Last), _batch.OutputFloats);
@@ -276,7 +271,11 @@ internal sealed unsafe class WindowSlice
         Gradients = [.. _tapes.SelectMany(tape => tape.Sums).Select(sums => sums.Gradients), .. _head.Gradients];
     }
 
-    private bool WantsInputGradients => _batch.WantsInputGradients || _shape.Vocabulary > 0;
+    private void FeedFromBelow(int layer, int time, int row, float* x)
+    {
+        CopyOutput(layer - 1, time, row, x);
+        Dropout.Apply(x, OutputFloats, _batch.Dropout.BetweenLayers, _batch.Dropout.Seed, layer, _firstRow + row, time);
+    }
 
     private int InputGradientFloats(int layer) => checked(_maxSteps * SumsTape.SliceRows * PinnedFloats.WholeLines(_shape.InputsOf(layer)));
 

@@ -12,6 +12,7 @@ internal sealed unsafe class WindowStack<TLane> : WindowNetwork where TLane : st
     private readonly Crew _crew;
     private readonly int _maxRows, _maxSteps;
     private WindowBatch? _batch;
+    private (int Rows, int Steps) _size;   // of the batch when it ran forward
     private bool _backwards;
 
     public WindowStack(ModelShape shape, int maxRows, int maxSteps, int threads)
@@ -40,14 +41,14 @@ internal sealed unsafe class WindowStack<TLane> : WindowNetwork where TLane : st
     public override void Forward(WindowBatch batch)
     {
         Check(batch);
-        _batch = batch;
+        (_batch, _size) = (batch, (batch.Rows, batch.Steps));
         Run(backwards: false);
     }
 
     public override void Backward(WindowBatch batch, Span<float> gradient)
     {
-        if (batch != _batch)
-            throw new ArgumentException("The latest Forward was of another batch.", nameof(batch));
+        if (batch != _batch || (batch.Rows, batch.Steps) != _size)
+            throw new ArgumentException("The latest Forward was of another batch, or this one has been resized since.", nameof(batch));
         if (gradient.Length != Layout.Length)
             throw new ArgumentException($"{Shape} has {Layout.Length} parameters, the gradient has {gradient.Length}.", nameof(gradient));
         Run(backwards: true);
@@ -56,7 +57,8 @@ internal sealed unsafe class WindowStack<TLane> : WindowNetwork where TLane : st
 
     public override void CopyLayerOutput(int layer, Span<float> output)
     {
-        WindowBatch batch = _batch ?? throw new InvalidOperationException("There has been no Forward.");
+        if (_batch is not WindowBatch batch || (batch.Rows, batch.Steps) != _size)
+            throw new InvalidOperationException("There has been no Forward, or its batch has been resized since.");
         int width = Shape.Directions * Shape.Hidden;
         if (output.Length != batch.Steps * batch.Rows * width)
             throw new ArgumentException($"[{batch.Steps}, {batch.Rows}, {width}] does not fit {output.Length} floats.", nameof(output));

@@ -119,6 +119,24 @@ public class WindowTests
     }
 
     [Fact]
+    public void Input_gradients_may_be_asked_for_after_the_way_forward()
+    {
+        var window = new WindowCase(CellKind.Lstm, "plain");
+        WindowBatch batch = window.Batch();
+        float[][] expected = window.Run(batch: batch);
+        batch.WantsInputGradients = false;
+        using WindowNetwork network = WindowNetwork.Create(window.Shape, batch.Rows, batch.Steps);
+        float[] gradient = new float[network.Layout.Length];
+        network.SetParameters(window.Parameters());
+        network.Forward(batch);
+        network.Backward(batch, gradient);
+        AssertSame(expected[2], gradient, window, "gradient");
+        batch.WantsInputGradients = true;
+        network.Backward(batch, gradient);
+        AssertSame(expected[3], batch.InputGradients.ToArray(), window, "input gradients");
+    }
+
+    [Fact]
     public void Every_layers_output_is_available()
     {
         var window = new WindowCase(CellKind.Gru, "stacked, lengths");
@@ -163,6 +181,9 @@ public class WindowTests
         batch.Dropout = default;
         network.Forward(batch);
         Assert.Throws<ArgumentException>("gradient", () => network.Backward(batch, new float[3]));
+        batch.Resize(batch.Rows - 1, batch.Steps);
+        Assert.Throws<ArgumentException>("batch", () => network.Backward(batch, new float[network.Layout.Length]));
+        batch.Resize(batch.Rows + 1, batch.Steps);
         Assert.Throws<ArgumentException>("batch", () => network.Forward(new WindowBatch(window.Shape, 6, batch.Steps, OutputsAt.LastStep)));
         Assert.Throws<ArgumentException>("batch", () => network.Forward(new WindowCase(CellKind.Gru, "plain").Batch()));
         Assert.Throws<ArgumentOutOfRangeException>("rows", () => batch.Resize(batch.Rows + 1, 1));
