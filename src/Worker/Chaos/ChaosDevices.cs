@@ -17,19 +17,24 @@ internal sealed class ChaosDevices : IDisposable
 {
     public const int Streams = 200;
 
+    // Less than a session of the embedded broker holds for a reader that is slow: 10,000 messages.
+    private const int RoundsAhead = 25;
+
     private static readonly double[] Values = Read();
 
     private readonly object _lock = new();
     private readonly (MqttClient Client, byte Qos)[] _devices;
     private readonly Thread[] _threads;
     private readonly int _rounds;
+    private readonly Func<long> _received;
     private int _allowed;
     private bool _stopped;
 
     /// <param name="rounds">Ticks of each stream.</param>
-    public ChaosDevices(string host, int port, int rounds)
+    /// <param name="received">Forecasts that have arrived: the devices do not run away from whoever reads them.</param>
+    public ChaosDevices(string host, int port, int rounds, Func<long> received)
     {
-        _rounds = rounds;
+        (_rounds, _received) = (rounds, received);
         _devices = [.. new byte[] { 1, 2 }.Select(qos => (Connect(host, port, qos), qos))];
         _threads = [.. _devices.Select(device => new Thread(() => Play(device.Client, device.Qos)) { IsBackground = true, Name = $"device {device.Qos}" })];
         foreach (Thread thread in _threads)
@@ -55,7 +60,11 @@ internal sealed class ChaosDevices : IDisposable
             thread.Join();
         foreach ((MqttClient client, byte qos) in _devices)
         {
-            if (!client.Drain(patience))
+            int open;
+            do
+                open = client.UnconfirmedCount;
+            while (!client.Drain(patience) && client.UnconfirmedCount < open);   // as long as it takes, while some are confirmed
+            if (client.UnconfirmedCount > 0)
                 throw new CommandFailedException($"{client.UnconfirmedCount} messages at QoS {qos} were not confirmed within {patience.TotalSeconds:0} s ({client.LastFailure ?? "silence"})");
         }
     }
@@ -126,8 +135,8 @@ internal sealed class ChaosDevices : IDisposable
     {
         lock (_lock)
         {
-            while (_allowed <= round && !_stopped)
-                Monitor.Wait(_lock);
+            while ((_allowed <= round || _received() / Streams + RoundsAhead < round) && !_stopped)
+                Monitor.Wait(_lock, millisecondsTimeout: 10);
             return !_stopped;
         }
     }

@@ -53,7 +53,7 @@ internal sealed class ChaosRun((string Host, int Port)? broker, int rounds)
         worker.WaitUntilReady();
         using ChaosReader reader = new(host, port);
         WaitUntil(() => reader.IsReady, "the reader is connected");
-        using ChaosDevices devices = new(host, port, rounds);
+        using ChaosDevices devices = new(host, port, rounds, () => reader.ForecastCount);
 
         for (int kill = 0; kill < kills; kill++)
         {
@@ -69,7 +69,12 @@ internal sealed class ChaosRun((string Host, int Port)? broker, int rounds)
             worker.WaitUntilReady();
         devices.Finish(Patience);
         long expected = (long)rounds * ChaosDevices.Streams;
-        WaitUntil(() => reader.ForecastCount >= expected, () => $"{expected - reader.ForecastCount} of {expected} forecasts are missing");
+        long arrived = 0;
+        while (reader.ForecastCount < expected)   // as long as it takes, while some arrive
+        {
+            WaitUntil(() => reader.ForecastCount > arrived, () => $"{expected - reader.ForecastCount} of {expected} forecasts are missing");
+            arrived = reader.ForecastCount;
+        }
         worker.Stop();
         return new ChaosOutcome(reader.Outputs, States(folder), reader.RepeatCount, reader.Differences);
     }

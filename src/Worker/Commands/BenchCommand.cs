@@ -21,6 +21,7 @@ internal static class BenchCommand
         bench.Subcommands.Add(engine);
         bench.Subcommands.Add(BenchTrain.Create(json));
         bench.Subcommands.Add(BenchWire.Create(json));
+        bench.Subcommands.Add(BenchDurable.Create(json, seconds));
         bench.Subcommands.Add(BenchTextbook.Create(json));
         bench.SetAction(parsed =>
         {

@@ -14,8 +14,8 @@ public sealed record DurabilityOptions
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
-    /// Work that a restart may have to do again: when the shards have worked for so long since the last snapshot, the states that have changed
-    /// are saved. Shorter writes more, longer makes the way back longer.
+    /// Work that a restart may have to do again: when reading back and stepping what came since the last snapshot would take so long, the states
+    /// that have changed are saved. Shorter writes more, longer makes the way back longer.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan ReplayLimit { get; init; } = TimeSpan.FromSeconds(0.7);

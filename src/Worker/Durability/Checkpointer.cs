@@ -19,6 +19,9 @@ namespace StreamRnn.Worker.Durability;
 /// </remarks>
 internal sealed class Checkpointer
 {
+    // Of a tick, from the log to its shard: 6.8 million in 4.9 s on a busy machine.
+    private static readonly TimeSpan ReadBack = TimeSpan.FromMicroseconds(0.7);
+
     private readonly InputLog _log;
     private readonly StreamEngine _engine;
     private readonly TickRouter _router;
@@ -34,6 +37,7 @@ internal sealed class Checkpointer
     private readonly ArrayBufferWriter<byte> _sessionBytes = new();
     private SnapshotHead? _last;
     private TimeSpan _busyAtSnapshot;
+    private long _positionAtSnapshot;
     private long _cutAt;
     private long _reached;
     private long _confirmed;
@@ -54,6 +58,7 @@ internal sealed class Checkpointer
         (_log, _engine, _router, _store, _last, _setup, _sessions, _mark) = (log, engine, router, store, last, setup, sessions, mark);
         (_options, _clock, _logger) = (options, clock, logger);
         _cutAt = _reached = _confirmed = log.AppendedPosition;
+        _positionAtSnapshot = last?.Position ?? 0;
         _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
         engine.CutReached = Reached;
         log.Committed = SetDue;
@@ -68,10 +73,13 @@ internal sealed class Checkpointer
     /// <summary>Snapshots given up since the start: the disk was full, or could not be written.</summary>
     public long FailedCount { get; private set; }
 
+    /// <summary>What a restart would take to step again what came after the last snapshot.</summary>
+    public TimeSpan WorkToRepeat => _engine.Busy - _busyAtSnapshot + ((_log.AppendedPosition - _positionAtSnapshot) * ReadBack);
+
     public void Start() => _thread.Start();
 
     /// <summary>Saves the states a last time, when nothing is taken in any more and the shards still run, and ends.</summary>
-    /// <param name="patience">How long the broker may take to confirm the last outputs; then the log has to do.</param>
+    /// <param name="patience">How long the broker may take to confirm the last outputs; then the log has to do. Zero saves nothing.</param>
     public void Stop(TimeSpan patience)
     {
         lock (_lock)
@@ -82,7 +90,8 @@ internal sealed class Checkpointer
         if (_thread.ThreadState == ThreadState.Unstarted)
             return;
         _thread.Join();
-        Snapshot(patience);
+        if (patience > TimeSpan.Zero)
+            Snapshot(patience);
     }
 
     /// <summary>Something was committed.</summary>
@@ -100,7 +109,7 @@ internal sealed class Checkpointer
     {
         for (long cutAt = _clock.GetTimestamp(); WaitUntilDue(cutAt); cutAt = _clock.GetTimestamp())
         {
-            if (_engine.Busy - _busyAtSnapshot >= _options.ReplayLimit)
+            if (WorkToRepeat >= _options.ReplayLimit)
                 Snapshot(patience: null);
             else if (WaitUntil(() => _reached >= _cutAt, patience: null))
                 Cut(TickControl.Cut);
@@ -198,7 +207,7 @@ internal sealed class Checkpointer
         if (!WaitUntil(() => _reached >= _cutAt, patience))
             return;
 
-        _busyAtSnapshot = _engine.Busy;
+        (_busyAtSnapshot, _positionAtSnapshot) = (_engine.Busy, _log.AppendedPosition);
         if (_log.AppendedPosition <= (_last?.Position ?? 0))
             return;
         bool all = _last is null || _isAheadOfFile || _store.IsLongChain;

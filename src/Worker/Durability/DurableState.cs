@@ -62,6 +62,15 @@ internal sealed class DurableState : IDisposable
     /// <summary>Snapshots given up since the start.</summary>
     public long FailedSnapshotCount => _checkpointer?.FailedCount ?? 0;
 
+    /// <summary>Snapshots written since the start.</summary>
+    public long SnapshotCount => _checkpointer?.SnapshotCount ?? 0;
+
+    /// <summary>What a restart would take to step again what came after the last snapshot.</summary>
+    public TimeSpan WorkToRepeat => _checkpointer?.WorkToRepeat ?? default;
+
+    /// <summary>Bytes of them.</summary>
+    public long SnapshotBytes => _checkpointer?.SnapshotBytes ?? 0;
+
     private long SnapshotPosition => _snapshot.Count > 0 ? _snapshot[^1].Position : 0;
 
     /// <summary>Brings names, sessions and states back as the snapshot has them, before the engine starts.</summary>

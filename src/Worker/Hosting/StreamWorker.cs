@@ -76,6 +76,11 @@ internal sealed class StreamWorker : IDisposable
 
         metrics.ObserveIntake(() => AcceptedTickCount, Faults.Of);
         metrics.ObserveStreams(() => Streams.Count);
+        if (_durable is not null)
+        {
+            metrics.ObserveDurability(_durable);
+            metrics.ObserveRepeats(() => Intake.RepeatedPacketCount);
+        }
         metrics.ObserveConnection(Link.Name, () => Link.IsReady);
     }
 

@@ -120,6 +120,21 @@ public sealed partial class WorkerMetrics : IDisposable
             "{tick}", "Ticks that were refused, by reason; a packet without one readable tick counts as one.");
     }
 
+    /// <summary>Shows what is written to the data directory.</summary>
+    internal void ObserveDurability(Durability.DurableState state)
+    {
+        _meter.CreateObservableCounter("streamrnn.log.written", () => state.Log.WrittenBytes, "By", "Bytes written to the input log.");
+        _meter.CreateObservableCounter("streamrnn.log.commits", () => state.Log.WrittenFrames, "{commit}", "Frames written to the input log and flushed to the disk.");
+        _meter.CreateObservableGauge("streamrnn.log.full", () => state.Log.IsFull ? 1 : 0, "{disk}", "1 while the disk of the data directory is full and intake stands still, else 0.");
+        _meter.CreateObservableCounter("streamrnn.snapshots.written", () => state.SnapshotCount, "{snapshot}", "Snapshots of the states written.");
+        _meter.CreateObservableCounter("streamrnn.snapshots.size", () => state.SnapshotBytes, "By", "Bytes written to snapshots.");
+        _meter.CreateObservableCounter("streamrnn.snapshots.failed", () => state.FailedSnapshotCount, "{snapshot}", "Snapshots given up: the log is kept and the next one is tried.");
+    }
+
+    /// <summary>Shows packets that were recognised as repeats.</summary>
+    public void ObserveRepeats(Func<long> packets) =>
+        _meter.CreateObservableCounter("streamrnn.packets.repeated", packets, "{packet}", "Packets that had been taken in before: acknowledged again, not stepped again.");
+
     /// <summary>Shows how many streams there are.</summary>
     public void ObserveStreams(Func<int> count) =>
         _meter.CreateObservableGauge("streamrnn.streams", count, "{stream}", "Streams that have been seen.");
