@@ -82,9 +82,11 @@ internal sealed class MqttSender
             while (!_closed && _started)
             {
                 ReadOnlySpan<byte> piece = _publications.TakeUnsent(Window, WindowAtQos2, LongestSend);
-                if (piece.IsEmpty || !TryWrite(piece))
+                if (!piece.IsEmpty && !TryWrite(piece))
                     return;
-                _publications.Written();
+                _publications.Written();   // also what needed no sending, because it was confirmed before the connection broke
+                if (piece.IsEmpty)
+                    return;
             }
         }
     }

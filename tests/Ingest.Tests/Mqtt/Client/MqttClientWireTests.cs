@@ -197,6 +197,27 @@ public sealed class MqttClientWireTests : IDisposable
     }
 
     [Fact]
+    public void What_was_confirmed_out_of_order_before_the_connection_broke_waits_for_nothing()
+    {
+        using MqttClient client = Start(Options());
+        using (FakeConnection connection = _broker.AcceptAndWelcome(false, false))
+        {
+            Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+            client.Publish(Message("a"));
+            client.Publish(Message("b"));
+            client.Flush();
+            connection.Read();
+            connection.Read();
+            connection.Send(0x40, 2, 0, 2);
+            Wait.Until(() => client.ConfirmedCount == 1, "the second");
+        }
+        using FakeConnection again = _broker.AcceptAndWelcome(true, false);
+        AssertPublish(again.Read(), flags: 10, 1, "a");
+        again.Send(0x40, 2, 0, 1);
+        Assert.True(client.Drain(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
     public void A_lost_session_gets_the_unconfirmed_messages_as_new_ones()
     {
         using MqttClient client = Start(Options());
