@@ -9,12 +9,36 @@ public sealed class ModelCheckTests : IDisposable
     private const string Case = "lstm_2layer.safetensors";
     private const string Trace = "train_lstm_mse_adam.safetensors";
 
+    private static readonly string TracesFolder = Path.Combine(ReferenceFile.Folder, "..", "traces");
+
     private readonly string _folder = Directory.CreateTempSubdirectory("check").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     public static TheoryData<string> References() =>
         [.. Directory.GetFiles(ReferenceFile.Folder).Select(path => Path.GetFileName(path)!).Where(name => name.Contains("layer") || name.StartsWith("train_", StringComparison.Ordinal))];
+
+    public static TheoryData<string> Traces() => [.. Directory.GetFiles(TracesFolder, "*.safetensors").Select(path => Path.GetFileName(path)!)];
+
+    [Theory, MemberData(nameof(Traces))]
+    public void A_trace_in_double_precision_comes_out_with_and_without_biases_and_where_it_is_ill_conditioned(string name)
+    {
+        CheckResult result = ModelCheck.Check(Path.Combine(TracesFolder, name), data: null);
+        Assert.All(result.Quantities, quantity => Assert.True(quantity.Holds, $"{quantity.Name}: {quantity.AbsoluteError:g3}, allowed {quantity.Tolerance:g3}"));
+    }
+
+    [Theory]
+    [InlineData("loss_f64", 0, 1e-4)]
+    [InlineData("loss_f64", 15, 3e-2)]
+    [InlineData("grad_norm_before_clip_f64", 0, 1e-4)]
+    [InlineData("grad_norm_before_clip_f64", 29, 0.1)]
+    [InlineData("final_f64.head.bias", 0, 3e-2)]
+    public void Ill_conditioning_makes_no_room_for_a_truth_that_was_tampered_with(string truth, int at, double change)
+    {
+        ReferenceFile file = ReferenceFile.Read("../traces/train_gru_rmsprop.safetensors");
+        file.Doubles(truth)[at] += change;
+        Assert.False(ModelCheck.Check(file.Write(_folder, "a.safetensors"), data: null).Holds);
+    }
 
     [Theory, MemberData(nameof(References))]
     public void What_PyTorch_computed_comes_out_within_the_stated_tolerance(string name)
@@ -75,6 +99,31 @@ public sealed class ModelCheckTests : IDisposable
         file.Doubles("expected_f64." + truth)[0] += 1e-3;
         CheckResult result = ModelCheck.Check(file.Write(_folder, Case), data: null);
         Assert.Contains(result.Quantities, quantity => !quantity.Holds);
+    }
+
+    [Theory]
+    [InlineData("lstm_1layer_tiny.safetensors", "output")]
+    [InlineData("lstm_1layer_tiny.safetensors", "hn")]
+    [InlineData("lstm_1layer_tiny.safetensors", "cn")]
+    [InlineData("gru_2layer.safetensors", "output")]
+    public void A_slight_change_of_the_truth_is_found_without_an_index_that_states_the_error(string name, string truth)
+    {
+        foreach (double change in (double[])[5e-6, -5e-6])
+        {
+            ReferenceFile file = ReferenceFile.Read(name);
+            file.Doubles("expected_f64." + truth)[1] += change;
+            Assert.False(ModelCheck.Check(file.Write(_folder, name), data: null).Holds);
+        }
+    }
+
+    [Theory, MemberData(nameof(References))]
+    public void A_case_comes_out_without_the_index_too(string name)
+    {
+        string alone = Path.Combine(_folder, name);
+        File.Copy(Path.Combine(ReferenceFile.Folder, name), alone);
+        if (name.StartsWith("train_", StringComparison.Ordinal))
+            File.Copy(Path.Combine(ReferenceFile.Folder, "training_traces.json"), Path.Combine(_folder, "training_traces.json"));
+        Assert.True(ModelCheck.Check(alone, data: null).Holds);
     }
 
     [Theory]

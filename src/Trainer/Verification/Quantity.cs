@@ -23,6 +23,21 @@ public sealed record Quantity(string Name, int Count, double AbsoluteError, doub
         return new Quantity(name, found.Length, error, error == 0 ? 0 : error / largest, tolerance);
     }
 
+    /// <summary>The same with a tolerance for each number; what is reported is the one farthest beyond its own, or the largest error where none is.</summary>
+    internal static Quantity Compare(string name, ReadOnlySpan<double> found, ReadOnlySpan<double> truth, ReadOnlySpan<double> tolerances)
+    {
+        Quantity all = Compare(name, found, truth, tolerance: 0);
+        (double error, double tolerance) = (0, tolerances[0]);
+        for (int i = 0; i < found.Length; i++)
+        {
+            double one = double.IsFinite(found[i]) ? Math.Abs(found[i] - truth[i]) : double.PositiveInfinity;
+            bool isWorse = one > tolerances[i] ? error <= tolerance || one / tolerances[i] > error / tolerance : error <= tolerance && one > error;
+            if (isWorse)
+                (error, tolerance) = (one, tolerances[i]);
+        }
+        return all with { AbsoluteError = error, RelativeError = error == 0 ? 0 : error / Largest(truth), Tolerance = tolerance };
+    }
+
     internal static double Largest(ReadOnlySpan<double> numbers)
     {
         double largest = 0;
