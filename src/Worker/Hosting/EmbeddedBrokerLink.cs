@@ -18,13 +18,14 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     private readonly TickTraces _traces;
     private readonly NoticeCodec _notices;
     private readonly bool _withStatus;
+    private readonly bool _retains;
 
     public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, FaultCounters faults, TickTraces traces, WorkerMetrics metrics,
         ILoggerFactory loggers, ITickJournal? journal)
     {
         _traces = traces;
         _notices = new NoticeCodec(options.Publish.Prefix);
-        _withStatus = options.Publish.Status;
+        (_withStatus, _retains) = (options.Publish.Status, options.Publish.Retain);
         _broker = new MqttBroker(LinkOptions.Broker(options), handler, loggers.CreateLogger<MqttBroker>(), faults: faults, journal: journal);
         _send = _broker.Gather;
         metrics.ObserveBroker(_broker);
@@ -62,9 +63,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
 
     public ISessionJournal? Sessions => _broker.Sessions;
 
-    // What the sessions are owed is on disk in snapshots alone: what follows the last one is published again.
     public void Mark(long position, Action<long> confirmed)
     {
+        // Retained forecasts are on disk in snapshots alone: what follows the last one is published again.
+        if (!_retains)
+            _broker.Mark(position, confirmed);
     }
 
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload) => _broker.Publish(topic, payload);

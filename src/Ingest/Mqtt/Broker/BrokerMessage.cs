@@ -90,4 +90,5 @@ internal sealed class BrokerMessage
 /// <param name="Qos">The lower of the message's and the subscription's.</param>
 /// <param name="PacketId">0 until it is sent above QoS 0.</param>
 /// <param name="Identifiers">Of the subscriptions that matched.</param>
-internal readonly record struct Delivery(BrokerMessage Message, byte Qos, bool Retain, ushort PacketId, uint[]? Identifiers);
+/// <param name="Number">Rises over all deliveries that are made because of a message, not of a subscription.</param>
+internal readonly record struct Delivery(BrokerMessage Message, byte Qos, bool Retain, ushort PacketId, uint[]? Identifiers, long Number = 0);

@@ -4,7 +4,8 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// What outlives a connection: subscriptions, messages waiting, messages sent and not acknowledged, MQTT 5.0 section 4.1. Guarded by the
 /// lock of <see cref="BrokerState"/>.
 /// </summary>
-internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, MqttBrokerCounters counters, QueueBudget budget)
+/// <param name="isRestored">Whether it comes from an earlier life of the broker.</param>
+internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, MqttBrokerCounters counters, QueueBudget budget, bool isRestored = false)
 {
     private Queue<Delivery> _waiting = new();
     private readonly Dictionary<ushort, (long Order, Delivery Delivery)> _inFlight = [];
@@ -12,6 +13,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     private long _waitingBytes;
     private long _order;
     private ushort _lastPacketId;
+    private bool _isCatchingUp = isRestored;
 
     public string ClientId { get; } = clientId;
 
@@ -48,6 +50,18 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>Whether a delivery waits for room in the socket or in flight.</summary>
     public bool HasWaiting => _waiting.Count > 0;
 
+    /// <summary>Number, among all deliveries, of the oldest one owed; <see cref="long.MaxValue"/> for none.</summary>
+    public long OldestOwed
+    {
+        get
+        {
+            long oldest = _waiting.TryPeek(out Delivery waiting) ? waiting.Number : long.MaxValue;
+            foreach ((_, Delivery sent) in _inFlight.Values)
+                oldest = Math.Min(oldest, sent.Number);
+            return oldest;
+        }
+    }
+
     /// <summary>A new connection: what was in flight goes out again first, in its order, with its ids and DUP [MQTT-4.4.0-1].</summary>
     public void Attach(BrokerConnection connection, long now)
     {
@@ -67,11 +81,11 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     public void Detach(long now) => (Connection, EndsAt) = (null, now + ExpiryMilliseconds);
 
     /// <summary>Sends a message, or above QoS 0 keeps it until it can be sent, or drops it by the rules and counts.</summary>
-    /// <param name="displacing">
-    /// Where there is no room the oldest go, uncounted, in the place of the new one: when a restart publishes again what the client may have
-    /// long since, what it lacks is at the end.
-    /// </param>
-    public void Deliver(in Delivery delivery, long now, bool displacing = false)
+    /// <remarks>
+    /// After a restart, until the client has caught up, it is the oldest that go where there is no room, uncounted: what is published again
+    /// the client may have long since, and what it lacks is at the end.
+    /// </remarks>
+    public void Deliver(in Delivery delivery, long now)
     {
         if (delivery.Qos == 0)
         {
@@ -82,7 +96,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
 
         int size = delivery.Message.Size;
         bool taken;
-        while (!(taken = TryTakeRoom(size)) && displacing && _waiting.TryDequeue(out Delivery oldest))
+        while (!(taken = TryTakeRoom(size)) && _isCatchingUp && _waiting.TryDequeue(out Delivery oldest))
         {
             _waitingBytes -= oldest.Message.Size;
             budget.Return(oldest.Message.Size);
@@ -149,6 +163,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
             _waiting.Dequeue();
             _waitingBytes -= delivery.Message.Size;
         }
+        _isCatchingUp &= Connection is null || _waiting.Count > 0;
     }
 
     /// <summary>What a restart needs: what waits, with what was sent and not acknowledged before it.</summary>
@@ -202,7 +217,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
             uint[] identifiers = new uint[reader.UInt32()];
             for (int i = 0; i < identifiers.Length; i++)
                 identifiers[i] = reader.UInt32();
-            Deliver(new Delivery(message, qos, retain, packetId, identifiers.Length == 0 ? null : identifiers), now, displacing: true);
+            Deliver(new Delivery(message, qos, retain, packetId, identifiers.Length == 0 ? null : identifiers), now);
         }
         for (uint count = reader.UInt32(); count > 0; count--)
             _releasing[reader.UInt16()] = _order++;

@@ -9,8 +9,39 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// </summary>
 internal sealed partial class BrokerState : ISessionJournal
 {
+    private const int MaximumMarks = 1024;
+
     private readonly ArrayBufferWriter<byte> _record = new();
+    private readonly Queue<(long Deliveries, long Position, Action<long> Confirmed)> _marks = new();
+    private long _deliveries;
     private bool _isRestoring;
+
+    /// <summary>
+    /// Says, now or at a later mark, when no lasting session is owed anything that was published so far: then a restart need not publish it
+    /// again.
+    /// </summary>
+    /// <param name="position">Whatever the caller knows the mark by.</param>
+    public void Mark(long position, Action<long> confirmed)
+    {
+        (long Deliveries, long Position, Action<long> Confirmed) reached = default;
+        lock (_lock)
+        {
+            _marks.Enqueue((_deliveries, position, confirmed));
+            long oldest = long.MaxValue;
+            foreach (BrokerSession session in _sessions.Values)
+                if (session.IsRecorded)
+                    oldest = Math.Min(oldest, session.OldestOwed);
+
+            // Of those reached the last says it all. While a client is long away the first ones go: a later one says more.
+            while (_marks.TryPeek(out var mark) && (mark.Deliveries < oldest || _marks.Count > MaximumMarks))
+            {
+                if (mark.Deliveries < oldest)
+                    reached = mark;
+                _marks.Dequeue();
+            }
+        }
+        reached.Confirmed?.Invoke(reached.Position);
+    }
 
     /// <summary>The sessions on disk are back: from now on clients come.</summary>
     public void EndRestoring()
@@ -97,7 +128,7 @@ internal sealed partial class BrokerState : ISessionJournal
     private BrokerSession Restore(string clientId)
     {
         EnsureRoom();
-        var session = new BrokerSession(clientId, options, counters, _budget) { IsRecorded = true };
+        var session = new BrokerSession(clientId, options, counters, _budget, isRestored: true) { IsRecorded = true };
         _sessions.Add(clientId, session);
         return session;
     }

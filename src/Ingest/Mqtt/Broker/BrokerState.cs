@@ -209,7 +209,7 @@ internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerC
                 (Math.Max(so.Qos, subscription.Qos), so.RetainAsPublished | subscription.RetainAsPublished, identifiers);
         }
         foreach ((BrokerSession session, (byte qos, bool asPublished, uint[]? identifiers)) in _receivers)
-            session.Deliver(new Delivery(message, Math.Min(message.Qos, qos), message.Retain && asPublished, 0, identifiers), now, _isRestoring);
+            session.Deliver(new Delivery(message, Math.Min(message.Qos, qos), message.Retain && asPublished, 0, identifiers, ++_deliveries), now);
         _receivers.Clear();
     }
 

@@ -128,6 +128,13 @@ public sealed class MqttBroker : IDisposable
         }
     }
 
+    /// <summary>
+    /// Says, now or at a later mark, when no lasting session is owed anything that was published so far: then a restart need not publish it
+    /// again.
+    /// </summary>
+    /// <param name="position">Whatever the caller knows the mark by.</param>
+    public void Mark(long position, Action<long> confirmed) => State.Mark(position, confirmed);
+
     /// <summary>Sends what this thread has gathered, as far as the sockets take it without blocking.</summary>
     public static void Flush() => BrokerSender.Flush();
 

@@ -32,11 +32,14 @@ public sealed record MqttBrokerOptions
     /// <summary>Messages sent to a client and not yet acknowledged by it; a client may ask for less.</summary>
     [Range(1, 65_535)] public int MaximumInFlight { get; init; } = 1000;
 
-    /// <summary>QoS 1 messages a session holds while its client is away or slow; then new ones are dropped.</summary>
-    [Range(0, 1 << 20)] public int MaximumQueuedMessages { get; init; } = 10_000;
+    /// <summary>
+    /// Messages above QoS 0 a session holds while its client is away or slow; then new ones are dropped. Fewer than a restart publishes
+    /// again and a reader that cannot keep up loses some.
+    /// </summary>
+    [Range(0, 1 << 20)] public int MaximumQueuedMessages { get; init; } = 100_000;
 
     /// <summary>Bytes of those messages.</summary>
-    [Range(0, 1 << 30)] public int MaximumQueuedBytes { get; init; } = 8 << 20;
+    [Range(0, 1 << 30)] public int MaximumQueuedBytes { get; init; } = 64 << 20;
 
     /// <summary>Bytes of the messages that all sessions hold together, sent and unacknowledged ones included.</summary>
     [Range(0, 1L << 34)] public long MaximumTotalQueuedBytes { get; init; } = 128 << 20;

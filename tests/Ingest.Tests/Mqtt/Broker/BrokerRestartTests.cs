@@ -111,12 +111,71 @@ public sealed class BrokerRestartTests
             using WireClient keeper = Keeper(first);
             keeper.Subscribe("a");
         }
-        using TestBroker second = Restart(new MqttBrokerOptions { MaximumQueuedMessages = 3 }, "1", "2", "3", "4", "5");
+        using TestBroker second = Restart(new MqttBrokerOptions { MaximumQueuedMessages = 3 }, "1", "2", "3");
+        second.Broker.Publish("a"u8, "4"u8, qos: 1);   // the end of it may come when clients do
+        second.Broker.Publish("a"u8, "5"u8, qos: 1);
         using WireClient again = second.Open(MqttVersion.V5);
         Connect(again, "keeper");
         foreach (string payload in (string[])["3", "4", "5"])
-            Assert.Equal(("a", payload), again.ExpectMessage());
+        {
+            MqttPublish message = again.Expect(MqttPacketType.Publish).Publish(MqttVersion.V5);
+            Assert.Equal(payload, Encoding.UTF8.GetString(message.Payload));
+            again.Acknowledge(MqttPacketType.Puback, message.PacketId);
+        }
+        again.Disconnect();
+        second.UntilClosed(MqttBrokerClose.ClientDisconnected);
+        Assert.Equal(0, second.Broker.Counters.Dropped(MqttBrokerDrop.QueueFull));
+
+        // It has caught up: from now on the newest give way, and are counted.
+        for (int i = 6; i <= 9; i++)
+            second.Broker.Publish("a"u8, [(byte)('0' + i)], qos: 1);
+        Assert.Equal(1, second.Broker.Counters.Dropped(MqttBrokerDrop.QueueFull));
+    }
+
+    [Fact]
+    public void A_mark_is_reached_when_lasting_sessions_have_acknowledged_what_came_before_it()
+    {
+        using TestBroker broker = Broker();
+        using WireClient clean = broker.Connect(MqttVersion.V5, "clean");
+        clean.Subscribe("a");   // it will not come back for what it missed
+        List<long> reached = [];
+        Publish();
+        Assert.Equal([1], Mark(1));
+
+        using (WireClient keeper = Keeper(broker))
+        {
+            keeper.Subscribe("a", qos: 2);
+            Publish();
+            Publish();
+            keeper.Expect(MqttPacketType.Publish);
+            keeper.Expect(MqttPacketType.Publish);
+            Assert.Equal([1], Mark(2));
+            keeper.Acknowledge(MqttPacketType.Puback, 1);
+            keeper.Barrier();
+            Assert.Equal([1], Mark(3));
+            Publish();
+            keeper.Expect(MqttPacketType.Publish);
+            keeper.Acknowledge(MqttPacketType.Puback, 2);
+            keeper.Barrier();
+            Assert.Equal([1, 3], Mark(4));
+        }
+        broker.UntilClosed(MqttBrokerClose.ConnectionLost);
+        for (int position = 5; position < 5000; position++)
+            Assert.Equal([1, 3], Mark(position));
+        using WireClient again = broker.Open(MqttVersion.V5);
+        Connect(again, "keeper");
+        again.Expect(MqttPacketType.Publish);
+        again.Acknowledge(MqttPacketType.Puback, 3);
         again.Barrier();
+        Assert.Equal([1, 3, 5000], Mark(5000));
+
+        void Publish() => broker.Broker.Publish("a"u8, "x"u8, qos: 1);
+
+        List<long> Mark(long position)
+        {
+            broker.Broker.Mark(position, reached.Add);
+            return reached;
+        }
     }
 
     [Fact]

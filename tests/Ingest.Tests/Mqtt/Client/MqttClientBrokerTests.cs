@@ -56,8 +56,11 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
 
         var again = new NumberSink();
         using (Start(options, again.Receive))
-            Wait.Until(() => again.Count == 40, $"the 40 unacknowledged messages, of which {again.Count} came");
-        Assert.Equal(Enumerable.Range(60, 40), again.Numbers());
+            Wait.Until(() => again.Numbers() is [.., 99], $"the 40 unacknowledged messages; {again.Count} came");
+        // mosquitto may see the new connection before it reads the last acknowledgements of the old one.
+        int first = again.Numbers()[0];
+        Assert.InRange(first, 1, 60);
+        Assert.Equal(Enumerable.Range(first, 100 - first), again.Numbers());
     }
 
     [Fact]

@@ -176,6 +176,22 @@ public sealed class MqttClientQos2Tests : IDisposable
         AssertAnswer(connection, MqttPacketType.Puback, 10);
     }
 
+    [Fact]
+    public void What_a_lost_session_had_received_is_done_with()
+    {
+        using MqttClient client = Start(Options());
+        using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
+        {
+            client.Publish(new MqttPublish { Topic = "t"u8, Payload = "x"u8, Qos = 2 });
+            client.Flush();
+            connection.Read();
+            connection.Send(0x50, 2, 0, 1);
+            AssertAnswer(connection, MqttPacketType.Pubrel, 1);
+        }
+        using FakeConnection again = _broker.AcceptAndWelcome(false, true);
+        Assert.True(client.Drain(TimeSpan.FromSeconds(20)));
+    }
+
     private MqttClientOptions Options() => new()
     {
         Host = "127.0.0.1",
