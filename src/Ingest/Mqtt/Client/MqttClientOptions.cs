@@ -52,6 +52,12 @@ public sealed record MqttClientOptions
     /// <summary>How long the broker keeps our session, and queues for it, while we are away.</summary>
     public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>
+    /// Whether a message is given up over which the broker ends the connection time and again. Who knows that the broker falls over for its
+    /// own reasons says no; then a message that it will never take holds up all behind it.
+    /// </summary>
+    public bool GivesUpMessages { get; init; } = true;
+
     /// <summary>Without traffic for so long we ask whether the broker is there; no answer for as long again ends the connection.</summary>
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
 
