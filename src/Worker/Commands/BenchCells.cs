@@ -15,7 +15,7 @@ internal static class BenchCells
 {
     private const int Blocks = 21;
     private const int Streams = 10_000;
-    private const double DefaultSeconds = 0.2;
+    public const double DefaultSeconds = 0.2;
     private static readonly (string Name, CellKind Kind)[] Cells = [("lstm", CellKind.Lstm), ("gru", CellKind.Gru), ("rnn", CellKind.Rnn)];
 
     public static Command Create(Option<bool> json, Option<double?> seconds)

@@ -13,7 +13,7 @@ internal static class BenchCommand
     public static Command Create()
     {
         Option<bool> json = new("--json") { Description = "One JSON document instead of tables.", Recursive = true };
-        Option<double?> seconds = new("--seconds") { Description = $"CPU time of one measurement; longer is steadier. {DefaultSeconds} unless said.", Recursive = true };
+        Option<double?> seconds = new("--seconds") { Description = $"CPU time of one measurement; longer is steadier. {DefaultSeconds} unless said, {BenchCells.DefaultSeconds} for cells.", Recursive = true };
         Command bench = new("bench", "Measures this machine: ns per step of each cell, ticks per second of the engine, CPU per packet.") { json, seconds };
         bench.Subcommands.Add(BenchCells.Create(json, seconds));
         Command engine = new("engine", "Ticks through the engine, stepped alone and with outputs encoded.");
