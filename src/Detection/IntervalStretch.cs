@@ -5,7 +5,7 @@ namespace StreamRnn.Detection;
 /// by a factor that a miss raises by 19 times what a hit lowers it (Gibbs and Candes, arXiv:2106.00170, on the logarithm of the width), so that in
 /// the long run one row in twenty falls outside on each side. It starts at 1: the model's own word.
 /// </summary>
-internal struct IntervalStretch
+public struct IntervalStretch
 {
     private const float Miss = 0.05f;
     private const float Step = 0.05f;

@@ -30,7 +30,7 @@ public static class ForecasterRun
         return new SeriesForecast(name, Array.ConvertAll(verdicts, v => v.Forecast), Array.ConvertAll(verdicts, v => v.Lower), Array.ConvertAll(verdicts, v => v.Upper));
     }
 
-    /// <summary>The forecasts of a farther horizon, filed under the row they are for.</summary>
+    /// <summary>The forecasts of a farther horizon, filed under the row they are for; their intervals are stretched online, as the next row's are.</summary>
     public static SeriesForecast Ahead(ModelFile file, StreamEncoder encoder, Series series, int horizon, string name)
     {
         SequenceModel model = file.Model;
@@ -40,12 +40,17 @@ public static class ForecasterRun
         float[] memory = new float[encoder.MemoryFloats], inputs = new float[encoder.InputCount], outputs = new float[encoder.OutputCount];
         double[][] lines = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Repeat(double.NaN, series.Count).ToArray())];
         int ahead = encoder.Constants.Horizons[horizon];
+        IntervalStretch stretch = default;
+        stretch.Initialise();
         for (int t = 0; t + ahead < series.Count; t++)
         {
+            if (!double.IsNaN(lines[1][t]))
+                stretch.Learn(series.Values[t] < lines[1][t], series.Values[t] > lines[2][t]);
             encoder.Encode(memory, series.Times[t], series.Values[t], inputs);
             model.Step(inputs, slab, row, outputs, scratch);
             ValueForecast forecast = encoder.Decode(memory, series.Values[t], outputs, horizon);
-            (lines[0][t + ahead], lines[1][t + ahead], lines[2][t + ahead]) = (forecast.Value, forecast.Lower, forecast.Upper);
+            lines[0][t + ahead] = forecast.Value;
+            (lines[1][t + ahead], lines[2][t + ahead]) = stretch.Apply(forecast);
         }
         return new SeriesForecast(name, lines[0], lines[1], lines[2]);
     }
