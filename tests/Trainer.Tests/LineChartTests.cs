@@ -41,6 +41,31 @@ public class LineChartTests
     }
 
     [Fact]
+    public void Ticks_are_round_numbers_within_the_data_and_never_minus_zero()
+    {
+        Assert.Equal(["-2", "-1", "0", "1", "2"], Labels(new LineChart("t", "x", "y", [new("line", [-2.3, 2.2])]), "end"));
+        Assert.Equal(["0.2", "0.5", "1"], Labels(new LineChart("t", "x", "y", [new("line", [0.15, 1.4])]) { IsLogarithmic = true }, "end"));
+        Assert.Equal(["1e-4", "1e-3", "1e-2", "1e-1", "1e0"], Labels(new LineChart("t", "x", "y", [new("line", [0.0001, 2])]) { IsLogarithmic = true }, "end"));
+    }
+
+    [Theory]
+    [InlineData(3600, "01-31 18:00", "01-31 18:10")]
+    [InlineData(5 * 86400, "2026-02-01", "2026-02-02")]
+    [InlineData(400 * 86400.0, "2026-03", "2026-05")]
+    [InlineData(40 * 365.25 * 86400.0, "2031", "2036")]
+    public void Time_has_round_ticks(double seconds, string first, string second)
+    {
+        double from = (new DateTime(2026, 1, 31, 18, 0, 0) - DateTime.UnixEpoch).TotalSeconds;
+        string[] labels = Labels(new LineChart("t", "x", "y", [new("line", [from, from + seconds], [1, 2])]) { IsTimed = true, MarkedX = from, Mark = "kept" }, "middle");
+        Assert.Equal([first, second], labels[..2]);
+        Assert.InRange(labels.Length, 4, 12);
+        Assert.Contains("kept", labels);
+    }
+
+    private static string[] Labels(LineChart chart, string anchor) => [.. XElement.Parse(chart.Svg()).Elements(Svg + "text")
+        .Where(text => (string?)text.Attribute("text-anchor") == anchor).Select(text => text.Value)];
+
+    [Fact]
     public void A_page_holds_everything_it_shows()
     {
         string html = new PicturePage("Run <1>").Heading("Loss").Paragraph("a & b").Chart(new LineChart("t", "x", "y", [])).Table("1 2").Html();

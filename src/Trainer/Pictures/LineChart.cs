@@ -14,6 +14,8 @@ public sealed record ChartLine(string Name, IReadOnlyList<double> X, IReadOnlyLi
         : this(name, [.. Enumerable.Range(0, y.Count).Select(x => (double)x)], y, dashed)
     {
     }
+
+    public double Width { get; init; } = 1.8;
 }
 
 /// <summary>A chart of lines as one SVG element without script, style sheet or font of its own, readable on light and dark ground.</summary>
@@ -28,6 +30,15 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
 
     public bool IsLogarithmic { get; init; }
 
+    /// <summary>X is in seconds since 1970 UTC.</summary>
+    public bool IsTimed { get; init; }
+
+    /// <summary>Where an upright line stands.</summary>
+    public double? MarkedX { get; init; }
+
+    /// <summary>What is written beside it.</summary>
+    public string Mark { get; init; } = "";
+
     /// <summary>The chart as text: an svg element with its namespace.</summary>
     public string Svg()
     {
@@ -37,18 +48,19 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
         Append(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" width=\"100%\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#777\">\n");
         Append(svg, $"<title>{Escape(Title)}</title>\n<text x=\"{Left}\" y=\"22\" font-size=\"15\" font-weight=\"600\">{Escape(Title)}</text>\n");
         Legend(svg);
-        foreach (double tick in Ticks(x0, x1, 8))
-            Append(svg, $"<text x=\"{Across(tick)}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{Label(tick)}</text>\n");
-        foreach (double tick in IsLogarithmic ? Decades(y0, y1) : Ticks(y0, y1, 6))
+        foreach ((double tick, string label) in IsTimed ? TimeTicks.Between(x0, x1) : Ticks(x0, x1, 8))
+            Append(svg, $"<text x=\"{Across(tick)}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{label}</text>\n");
+        foreach ((double tick, string label) in IsLogarithmic ? LogarithmicTicks(y0, y1) : Ticks(y0, y1, 6))
         {
-            string label = IsLogarithmic ? $"1e{(int)tick}" : Label(tick);
             Append(svg, $"<path d=\"M{Left} {Down(tick)}H{Width - Right}\" stroke=\"#8884\"/><text x=\"{Left - 8}\" y=\"{Down(tick) + 4}\" text-anchor=\"end\">{label}</text>\n");
         }
 
         Append(svg, $"<text x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 12}\" text-anchor=\"middle\">{Escape(XLabel)}</text>\n");
         Append(svg, $"<text transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{Escape(YLabel)}</text>\n");
         for (int i = 0; i < Lines.Count; i++)
-            Append(svg, $"<path d=\"{Path(Lines[i])}\" fill=\"none\" stroke=\"{Colours[i % Colours.Length]}\" stroke-width=\"1.8\" stroke-linejoin=\"round\" stroke-linecap=\"round\"{Dashes(Lines[i])}/>\n");
+            Append(svg, $"<path d=\"{Path(Lines[i])}\" fill=\"none\" stroke=\"{Colours[i % Colours.Length]}\" stroke-width=\"{Lines[i].Width}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"{Dashes(Lines[i])}/>\n");
+        if (MarkedX is double marked)
+            Append(svg, $"<path d=\"M{Across(marked)} {Top}V{Height - Bottom}\" stroke=\"#888\" stroke-dasharray=\"2 3\"/><text x=\"{Across(marked)}\" y=\"{Top - 4}\" text-anchor=\"middle\">{Escape(Mark)}</text>\n");
         return svg.Append("</svg>").ToString();
 
         double Across(double x) => Left + (x - x0) / (x1 - x0) * (Width - Left - Right);
@@ -85,7 +97,7 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
     private (double From, double To) YRange()
     {
         (double from, double to) = Range(Lines.SelectMany(line => line.Y).Select(Scale));
-        return IsLogarithmic ? (Math.Max(Math.Floor(from), Math.Ceiling(to) - MostDecades), Math.Ceiling(to)) : (from, to);
+        return IsLogarithmic ? (Math.Max(from, to - MostDecades), to) : (from, to);
     }
 
     private double Scale(double y) => !IsLogarithmic ? y : y > 0 ? Math.Log10(y) : double.NaN;
@@ -100,23 +112,27 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
     }
 
     /// <summary>Round numbers within the range: 1, 2 or 5 times a power of ten apart.</summary>
-    private static IEnumerable<double> Ticks(double from, double to, int most)
+    private static IEnumerable<(double, string)> Ticks(double from, double to, int most)
     {
         double rough = (to - from) / most;
         double power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         double step = power * (rough / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 };
         for (double tick = Math.Ceiling(from / step); tick * step <= to; tick++)
-            yield return tick * step;
+            yield return (tick * step, Label(tick * step));
     }
 
-    private static IEnumerable<double> Decades(double from, double to)
+    /// <summary>At logarithms of round numbers: whole decades where there are several, else also 2 and 5 times them, or all ten of them.</summary>
+    private static IEnumerable<(double, string)> LogarithmicTicks(double from, double to)
     {
         double step = Math.Max(1, Math.Ceiling((to - from) / 8));
-        for (double decade = to; decade >= from; decade -= step)
-            yield return decade;
+        double[] digits = to - from >= 3 ? [1] : to - from >= 0.8 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        for (double decade = Math.Floor(from); decade <= to; decade += step)
+            foreach (double digit in digits)
+                if (decade + Math.Log10(digit) is double tick && tick >= from - 1e-9 && tick <= to + 1e-9)
+                    yield return (tick, digits.Length == 1 ? $"1e{(int)decade}" : Label(digit * Math.Pow(10, decade)));
     }
 
-    private static string Label(double number) => number.ToString("G5", CultureInfo.InvariantCulture);
+    private static string Label(double number) => number == 0 ? "0" : number.ToString("G5", CultureInfo.InvariantCulture);
 
     private static string Dashes(ChartLine line) => line.Dashed ? " stroke-dasharray=\"5 4\"" : "";
 
