@@ -41,16 +41,27 @@ public sealed record Checkpoint(string Fingerprint, float[] Parameters, float[] 
         WholeFile.Write(path, bytes);
     }
 
-    /// <exception cref="InvalidDataException">The file is no checkpoint.</exception>
+    /// <exception cref="InvalidDataException">The file is no checkpoint, or damaged.</exception>
     public static Checkpoint Load(string path)
     {
-        var file = new SafeTensors(Path.GetFileName(path), File.ReadAllBytes(path));
-        if (file.Metadata.GetValueOrDefault("kind") != Kind || !Blocks.All(file.Tensors.ContainsKey))
-            throw new InvalidDataException($"{path}: not a checkpoint of this build; start afresh without --resume.");
-        float[][] blocks = [.. Blocks.Select(name => file.Floats(file.Tensors[name]))];
-        return new Checkpoint(file.Metadata["fingerprint"], blocks[0], blocks[1], blocks[2], blocks[3], long.Parse(file.Metadata["steps"]),
-            int.Parse(file.Metadata["best_epoch"]), double.Parse(file.Metadata["best_validation"]),
-            JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata["history"], Json)!);
+        byte[] bytes = File.ReadAllBytes(path);
+        try
+        {
+            var file = new SafeTensors(Path.GetFileName(path), bytes);
+            if (file.Metadata.GetValueOrDefault("kind") != Kind)
+                throw new FormatException("it is of another kind");
+            float[][] blocks = [.. Blocks.Select(name => file.Floats(file.Tensors[name]))];
+            int bestEpoch = int.Parse(file.Metadata["best_epoch"]);
+            EpochRecord[] history = JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata["history"], Json) ?? [];
+            if (bestEpoch < 0 || bestEpoch > history.Length || Array.Exists(history, epoch => epoch is null) || blocks.Any(block => block.Length != blocks[0].Length))
+                throw new FormatException("its parts do not belong together");
+            return new Checkpoint(file.Metadata["fingerprint"], blocks[0], blocks[1], blocks[2], blocks[3], long.Parse(file.Metadata["steps"]),
+                bestEpoch, double.Parse(file.Metadata["best_validation"]), history);
+        }
+        catch (Exception e) when (e is FormatException or OverflowException or KeyNotFoundException or JsonException or InvalidDataException)
+        {
+            throw new InvalidDataException($"{path}: damaged, or no checkpoint of this build ({e.Message.TrimEnd('.')}); start afresh without --resume.", e);
+        }
     }
 }
 

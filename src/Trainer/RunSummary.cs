@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using StreamRnn.Cells;
+using StreamRnn.Trainer.Evaluation;
 using StreamRnn.Trainer.Pictures;
 
 namespace StreamRnn.Trainer;
@@ -36,6 +37,7 @@ public static class RunSummary
             ["purge"] = split.Purge,
         })]),
         ["bestEpoch"] = model.BestEpoch,
+        ["kept"] = model.Kept,
         ["bestValidation"] = Known(model.BestValidation),
         ["seconds"] = model.Seconds,
         ["history"] = new JsonArray([.. model.History.Select(epoch => (JsonNode)new JsonObject
@@ -68,11 +70,12 @@ public static class RunSummary
         PicturePage page = new(name);
         page.Paragraph(string.Create(CultureInfo.InvariantCulture,
             $"{model.Preparation.RecipeName}: {model.Preparation.Shape}, {new ParameterLayout(model.Preparation.Shape).Length:n0} parameters; "
-            + $"epoch {model.BestEpoch} of {model.History.Count} kept."));
+            + $"{model.Kept}."));
         double[] epochs = [.. model.History.Select(epoch => (double)epoch.Epoch)];
         page.Chart(Chart("Loss", "loss",
             new ChartLine("training", epochs, [.. model.History.Select(epoch => epoch.Loss)]),
-            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true)));
+            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true))
+            with { MarkedX = model.BestEpoch > 0 ? model.BestEpoch : null, Mark = "kept" });
         page.Chart(Chart("Gradient norm before clipping", "norm",
             new ChartLine("mean over the updates", epochs, [.. model.History.Select(epoch => epoch.GradientNorm)])));
         foreach (TestReport report in model.Reports)
@@ -97,25 +100,27 @@ public static class RunSummary
     public static string Beside(string path, string ending) =>
         (path.EndsWith(ModelEnding, StringComparison.OrdinalIgnoreCase) ? path[..^ModelEnding.Length] : path) + ending;
 
-    /// <summary>Over the epochs; logarithmic where the numbers span more than a power of ten.</summary>
+    /// <summary>Over the epochs; logarithmic where the largest number is more than five times the smallest.</summary>
     private static LineChart Chart(string title, string label, params ChartLine[] lines)
     {
         double[] numbers = [.. lines.SelectMany(line => line.Y).Where(double.IsFinite)];
-        return new LineChart(title, "epoch", label, lines) { IsLogarithmic = numbers.Length > 0 && numbers.Min() > 0 && numbers.Max() > 10 * numbers.Min() };
+        return new LineChart(title, "epoch", label, lines) { IsLogarithmic = numbers.Length > 0 && numbers.Min() > 0 && numbers.Max() > 5 * numbers.Min() };
     }
 
     private static LineChart Forecasts(TestReport report)
     {
         int to = report.Report.To, from = Math.Max(report.Report.From, to - PicturedRows);
-        double[] rows = [.. Enumerable.Range(from, to - from).Select(row => (double)row)];
+        bool timed = !report.Series.IsUntimed && !report.Series.IsAtOneTime;
+        double[] rows = [.. Enumerable.Range(from, to - from).Select(row => timed ? report.Series.Times[row] / 1e9 : row)];
         List<ChartLine> lines =
         [
             new("truth", rows, report.Series.Values[from..to]),
             new("forecast", rows, report.Forecast.Values[from..to]),
+            new("persistence", rows, Baselines.Persistence(report.Series.Values, report.Horizon)[from..to]) { Width = 0.8 },
         ];
         if (report.Forecast is { Lower: double[] lower, Upper: double[] upper })
             lines.AddRange([new ChartLine("5 %", rows, lower[from..to], Dashed: true), new ChartLine("95 %", rows, upper[from..to], Dashed: true)]);
-        return new LineChart("Forecasts and truth, last test rows", "row", "value", lines);
+        return new LineChart("Forecasts and truth, last test rows", timed ? "time (UTC)" : "row", "value", lines) { IsTimed = timed };
     }
 
     private static JsonArray Range(RowRange rows) => [rows.Start, rows.End];

@@ -27,13 +27,22 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
 {
     public int Count => Values.Length;
 
+    /// <summary>Where it comes from, for messages: the path, and the column.</summary>
+    public string Place { get; init; } = Name;
+
+    /// <summary>The recording has no time column: its rows were taken as one second apart.</summary>
+    public bool IsUntimed { get; init; }
+
+    /// <summary>All rows have one time: neither elapsed time nor calendar tells them apart.</summary>
+    public bool IsAtOneTime => Count > 1 && Times[0] == Times[^1];
+
     /// <summary>Reads a column.</summary>
     /// <exception cref="InvalidDataException">There is no such column, or a row that cannot be trained on: names file, line, column and remedy.</exception>
     public static Series Read(string path, RecordingOptions options, GapPolicy gaps)
     {
         using CsvRecording recording = CsvRecording.Open(path, options);
         if (recording.ValueColumns.Count != 1)
-            throw new InvalidDataException($"{path}: {recording.ValueColumns.Count} columns hold numbers ({string.Join(", ", recording.ValueColumns)}); "
+            throw new InvalidDataException($"{path}: {recording.ValueColumns.Count} columns hold numbers ({CsvRecording.Shown(recording.ValueColumns)}); "
                 + "a model is trained on one: name it with --value-column.");
 
         string column = recording.ValueColumns[0];
@@ -43,10 +52,10 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
         while (recording.TryRead())
         {
             if (recording.TimeFault != TickFault.None)
-                throw Refuse(path, recording, recording.TimeColumn!, $"'{Encoding.UTF8.GetString(recording.TimeText)}' is no time this build reads; "
+                throw Refuse(path, recording, recording.TimeColumn!, $"'{CsvRecording.Shown(Encoding.UTF8.GetString(recording.TimeText))}' is no time this build reads; "
                     + "correct it, or name another column with --time-column");
             if (times.Count > 0 && recording.Time < times[^1])
-                throw Refuse(path, recording, recording.TimeColumn!, $"{Encoding.UTF8.GetString(recording.TimeText)} lies before the row above it; sort the rows by time");
+                throw Refuse(path, recording, recording.TimeColumn!, $"{CsvRecording.Shown(Encoding.UTF8.GetString(recording.TimeText))} lies before the row above it; sort the rows by time");
             if (recording.TryGetValue(0, out double value) != TickFault.None)
             {
                 RequireGap(path, recording, column, gaps);
@@ -58,7 +67,11 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
             times.Add(recording.Time);
             values.Add(value);
         }
-        return new Series($"{Path.GetFileName(path)}, {column}", [.. times], [.. values], gapRows);
+        return new Series($"{Path.GetFileName(path)}, {CsvRecording.Shown(column)}", [.. times], [.. values], gapRows)
+        {
+            Place = $"{path}: column {CsvRecording.Shown(column)}",
+            IsUntimed = recording.TimeColumn is null,
+        };
     }
 
     /// <summary>A value that is missing may be skipped or filled; one that is wrong may not.</summary>
@@ -67,7 +80,7 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
         string text = Encoding.UTF8.GetString(recording.ValueText(0));
         bool missing = text.Length == 0 || text.Equals("nan", StringComparison.OrdinalIgnoreCase) || text is "NA" or "null" or "NULL";
         if (!missing)
-            throw Refuse(path, recording, column, $"'{text}' is no finite number; correct it or leave the cell empty, "
+            throw Refuse(path, recording, column, $"'{CsvRecording.Shown(text)}' is no finite number; correct it or leave the cell empty, "
                 + "or name another column with --value-column");
         if (gaps == GapPolicy.Refuse)
             throw Refuse(path, recording, column, $"{(text.Length == 0 ? "the cell is empty" : $"'{text}' is no number")}; fill it, or train with "
@@ -75,5 +88,5 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
     }
 
     private static InvalidDataException Refuse(string path, CsvRecording recording, string column, string what) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{path}: line {recording.Line}, column {column}: {what}."));
+        new(string.Create(CultureInfo.InvariantCulture, $"{path}: line {recording.Line}, column {CsvRecording.Shown(column)}: {what}."));
 }

@@ -16,6 +16,8 @@ public sealed record SweepAxis(TrainingSetting Setting, IReadOnlyList<string> Va
         var setting = TrainingSetting.Named(text[..equals]);
         if (setting.Name is "split" or "horizons" or "loss")
             throw new InvalidDataException($"--sweep {setting.Name}: the validation losses of models with another {setting.Name} cannot be compared; train them one by one.");
+        foreach (string value in values)
+            setting.Apply(new TrainingSettings(), value);
         return new SweepAxis(setting, values);
     }
 }
@@ -71,4 +73,14 @@ public static class Sweep
     /// <summary>The run with the lowest validation loss, the earlier one of equals; null where none succeeded.</summary>
     public static SweepResult? Best(IEnumerable<SweepResult> results) =>
         results.Where(result => result.Model is not null && double.IsFinite(result.Model.BestValidation)).MinBy(result => result.Model!.BestValidation);
+
+    /// <summary>What is to be said where runs are as good as the best; null where none is.</summary>
+    public static string? Tie(IReadOnlyList<SweepResult> results, SweepResult best)
+    {
+        SweepResult[] equals = [.. results.Where(result => result.Model?.BestValidation == best.Model!.BestValidation)];
+        return equals.Length < 2 ? null
+            : $"{equals.Length} runs tie for the lowest validation loss"
+                + (equals.All(result => result.Model!.BestEpoch == 0) ? $" (no epoch was better than {best.Model!.Preparation.Start})" : "")
+                + $"; the first of them is saved: {best.Changes}";
+    }
 }

@@ -39,11 +39,14 @@ public sealed record TimeSplit
         Training = new RowRange(0, validationEnd == testEnd && validation == 0 ? trainingEnd : trainingEnd - purge);
         Validation = new RowRange(trainingEnd, test > 0 && validation > 0 ? validationEnd - purge : validationEnd);
         Test = new RowRange(validationEnd, testEnd);
-        if (trainingEnd > count || validationEnd > count || Training.Count < FewestRows || (validation > 0 && Validation.Count < FewestRows)
+        if (trainingEnd > count || validationEnd > count || Training.Count < FewestTrainingRows || (validation > 0 && Validation.Count < FewestRows)
             || (test > 0 && Test.Count < FewestRows))
         {
-            throw new InvalidDataException($"{name}: {count} {(count == 1 ? "row is" : "rows are")} too few for {Part("training", Training)}, {Part("validation", Validation)} and "
-                + $"{Part("test", Test)} with {purge} rows between them (the window and the horizon); each takes {FewestRows} or more. "
+            double needed = Math.Max(Needed(training, FewestTrainingRows + (validation > 0 || test > 0 ? purge : 0)),
+                Math.Max(Needed(validation, FewestRows + (test > 0 ? purge : 0)), Needed(test, FewestRows)));
+            needed = training > 1 ? Math.Max(needed, training + validation + test) : needed;
+            throw new InvalidDataException($"{name}: {count} {(count == 1 ? "row is" : "rows are")} too few; {(double.IsFinite(needed) ? $"{needed} or more are needed" : "no number of rows is enough")} "
+                + $"for this split, with {FewestTrainingRows} rows to train on, {FewestRows} in each other part and {purge} left out before each border (the window and the horizon). "
                 + "Record more, or set a shorter --window or another --split.");
         }
     }
@@ -81,5 +84,10 @@ public sealed record TimeSplit
     // Shares that add up to one leave no row over.
     private static int Rest(int end, int count, double shares) => Math.Abs(shares - 1) < 1e-9 ? count : end;
 
-    private static string Part(string name, RowRange rows) => $"{name} rows {rows}";
+    /// <summary>Rows of the whole series that make this part long enough; infinite where its own number of rows is too small.</summary>
+    private static double Needed(double part, int rows) =>
+        part == 0 ? 0 : part <= 1 ? Math.Ceiling(rows / part - 1e-9) : part >= rows ? 0 : double.PositiveInfinity;
+
+    /// <summary>One window and its horizon.</summary>
+    private int FewestTrainingRows => Math.Max(FewestRows, Purge);
 }

@@ -16,7 +16,14 @@ namespace StreamRnn.Trainer;
 /// <param name="Reports">On the test rows of each series, for each horizon; the forecasts beside.</param>
 /// <param name="Seconds">Wall clock.</param>
 public sealed record TrainedModel(byte[] File, Preparation Preparation, IReadOnlyList<EpochRecord> History, int BestEpoch, double BestValidation,
-    IReadOnlyList<TestReport> Reports, double Seconds);
+    IReadOnlyList<TestReport> Reports, double Seconds)
+{
+    /// <summary>Which epoch was kept, in words.</summary>
+    public string Kept => KeptOf(BestEpoch, History.Count, Preparation);
+
+    internal static string KeptOf(int bestEpoch, int epochs, Preparation preparation) =>
+        bestEpoch > 0 ? $"epoch {bestEpoch} of {epochs} kept" : $"no epoch was better than {preparation.Start}";
+}
 
 /// <summary>How good the forecasts of one series for one horizon are on its test rows.</summary>
 public sealed record TestReport(Series Series, int Horizon, SeriesForecast Forecast, ForecastReport Report);
@@ -75,10 +82,14 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
             ["recipe"] = preparation.RecipeName,
             ["settings"] = JsonSerializer.Serialize(preparation.Settings.ToText()),
             [LearnedRows.Key] = LearnedRows.Describe(preparation.Series, preparation.Splits),
-            ["training"] = string.Create(CultureInfo.InvariantCulture,
-                $"epoch {loop.BestEpoch} of {loop.History.Count} kept, loss {best?.Loss:g6}, validation {loop.BestValidation:g6}, seed {preparation.Settings.Seed}"),
+            ["training"] = TrainedModel.KeptOf(loop.BestEpoch, loop.History.Count, preparation)
+                + (best is null ? "" : Invariant($", loss {best.Loss:g6}"))
+                + (double.IsFinite(loop.BestValidation) ? Invariant($", validation {loop.BestValidation:g6}") : "")
+                + $", seed {preparation.Settings.Seed}",
         };
     }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Of everything that decides the result.</summary>
     private string Fingerprint()

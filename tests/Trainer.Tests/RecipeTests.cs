@@ -20,6 +20,18 @@ public class RecipeTests
         Assert.True(last is { N: 300, Surprise: >= 0, Score: >= 0 } && last.Lower < last.Forecast && last.Forecast < last.Upper);
     }
 
+    /// <summary>The scored rows are twice as noisy as those that were trained on.</summary>
+    [Fact]
+    public void The_intervals_of_every_horizon_follow_a_stream_that_has_become_wilder()
+    {
+        var random = new SplitMix(3);
+        var recipe = new StreamRecipe();
+        Series series = Data.Hourly(3000);
+        series = series with { Values = [.. series.Values.Select((value, t) => value + (t > 1900 ? 2 : 0.7) * random.Normal())] };
+        TrainedModel model = Train(recipe, recipe.Defaults with { Hidden = 8, Epochs = 3 }, series);
+        Assert.All(model.Reports, report => Assert.InRange(report.Report.Scores[0].Coverage, 0.85, 0.95));
+    }
+
     /// <summary>The worker's step, one event at a time, and the trainer's windows are one path.</summary>
     [Fact]
     public void A_replay_gives_the_forecasts_of_the_training_pass_to_the_bit()
@@ -56,6 +68,13 @@ public class RecipeTests
         var recipe = new StreamRecipe();
         TrainedModel model = Train(recipe, recipe.Defaults with { Hidden = 8, Epochs = 1, LearningRate = 1e-9 }, walk);
         Assert.InRange(model.Reports[0].Report.Scores[0].RmseRatio, 0.97, 1.02);
+
+        TrainedModel untrained = Train(recipe, recipe.Defaults with { Hidden = 8, Epochs = 1, LearningRate = 0.5, Clip = 0 }, walk);   // a wild step
+        Assert.Equal("no epoch was better than the linear start: the model is its linear part", untrained.Kept);
+        string training = ModelFile.Parse("m", untrained.File).Metadata["training"];
+        Assert.StartsWith(untrained.Kept + ", validation 0.", training, StringComparison.Ordinal);
+        Assert.Equal(untrained.Kept, (string?)RunSummary.Json(untrained)["kept"]);
+        Assert.Contains(untrained.Kept, RunSummary.Html(untrained, "walk"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -46,11 +46,33 @@ public class SeriesTests
         Assert.Contains("--value-column", message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\0\u0001ELF\u0002,\u0003\n\u0004,\u0005\n", "line 1 is no text")]
+    [InlineData("a\u001b[2J,b\nx,y\n", "a\\x1b[2J")]
+    public void What_a_binary_file_holds_does_not_reach_the_terminal(string text, string expected)
+    {
+        using TemporaryFile file = Data.File(text);
+        string message = Assert.Throws<InvalidDataException>(() => Series.Read(file.Path, new RecordingOptions(), GapPolicy.Refuse)).Message;
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+        Assert.DoesNotContain(message, char.IsControl);
+    }
+
+    [Fact]
+    public void A_ramp_is_not_called_constant()
+    {
+        Series ramp = Data.Hourly(400) with { Values = [.. Enumerable.Range(0, 400).Select(t => (double)t)] };
+        Recipe recipe = new StreamRecipe();
+        Assert.Contains("every change", Assert.Throws<InvalidDataException>(() => recipe.Prepare([ramp], recipe.Defaults)).Message, StringComparison.Ordinal);
+    }
+
     [Theory, MemberData(nameof(Recipes))]
     public void One_row_is_too_few(Recipe recipe)
     {
         string message = Assert.Throws<InvalidDataException>(() => recipe.Prepare([Data.Hourly(1)], recipe.Defaults)).Message;
-        Assert.Contains("hourly: 1 row is too few", message, StringComparison.Ordinal);
+        Assert.Contains("hourly: 1 row is too few; ", message, StringComparison.Ordinal);
+        int needed = int.Parse(message.Split(' ')[6], System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Throws<InvalidDataException>(() => recipe.Prepare([Data.Hourly(needed - 1)], recipe.Defaults));
+        recipe.Prepare([Data.Hourly(needed)], recipe.Defaults);
         Assert.Contains("Record more", message, StringComparison.Ordinal);
     }
 }

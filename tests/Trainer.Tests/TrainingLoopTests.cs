@@ -80,8 +80,20 @@ public class TrainingLoopTests
         Assert.Throws<OperationCanceledException>(() => Run(Small(BatchMode.Lanes), 1, file.Path, killAfter: 1));
         Assert.Contains("other data or settings", Assert.Throws<InvalidDataException>(() => Run(Small(BatchMode.Lanes, seed: 8), 1, file.Path)).Message, StringComparison.Ordinal);
 
-        File.WriteAllBytes(file.Path, File.ReadAllBytes(file.Path)[..^100]);
-        Assert.Throws<InvalidDataException>(() => Run(Small(BatchMode.Lanes), 1, file.Path));
+        byte[] whole = File.ReadAllBytes(file.Path);
+        File.WriteAllBytes(file.Path, whole[..^100]);
+        AssertRefused();
+        foreach (string key in (string[])["fingerprint", "steps", "best_epoch", "best_validation", "history", "first_moment"])
+        {
+            byte[] damaged = [.. whole];
+            int at = damaged.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes($"\"{key}\""));
+            damaged[at + 1] = (byte)'?';
+            File.WriteAllBytes(file.Path, damaged);
+            AssertRefused();
+        }
+
+        void AssertRefused() => Assert.Contains("start afresh without --resume",
+            Assert.Throws<InvalidDataException>(() => Run(Small(BatchMode.Lanes), 1, file.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -77,6 +77,21 @@ public sealed class CsvRecording : IDisposable
     /// <summary>Why no value of this row can be stepped; none where its time is good.</summary>
     public TickFault TimeFault { get; private set; }
 
+    /// <summary>Text of a file as a message can show it: control characters are escaped, what is long is cut.</summary>
+    public static string Shown(string text)
+    {
+        const int Longest = 40;
+        string cut = text.Length <= Longest ? text : text[..Longest] + "...";
+        return string.Concat(cut.Select(c => char.IsControl(c) ? $"\\x{(int)c:x2}" : c.ToString()));
+    }
+
+    /// <summary>The first of several texts.</summary>
+    public static string Shown(IReadOnlyList<string> texts)
+    {
+        const int Most = 20;
+        return string.Join(", ", texts.Take(Most).Select(Shown)) + (texts.Count > Most ? $" and {texts.Count - Most} more" : "");
+    }
+
     /// <exception cref="InvalidDataException">The file is no CSV with these columns; the message says what to do.</exception>
     public static CsvRecording Open(string path, RecordingOptions? options = null) => new(path, options ?? new RecordingOptions());
 
@@ -157,7 +172,7 @@ public sealed class CsvRecording : IDisposable
     /// <summary>Header and what the first rows hold.</summary>
     private sealed record Sample(string Path, string[] Header, ColumnSample[] Columns, int Rows)
     {
-        public string HeaderText => Header.Length == 1 ? $"its only column is {Header[0]}" : $"its columns are {string.Join(", ", Header)}";
+        public string HeaderText => Header.Length == 1 ? $"its only column is {Shown(Header[0])}" : $"its columns are {Shown(Header)}";
 
         public static Sample Of(string path, TimeZoneInfo zone)
         {
@@ -165,6 +180,8 @@ public sealed class CsvRecording : IDisposable
             if (!reader.TryRead())
                 throw new InvalidDataException($"{path}: the file is empty; a recording begins with a header that names its columns.");
             string[] header = [.. Enumerable.Range(0, reader.FieldCount).Select(i => Encoding.UTF8.GetString(reader.Field(i)).Trim())];
+            if (header.Any(name => name.Contains('\0', StringComparison.Ordinal)))
+                throw new InvalidDataException($"{path}: line 1 is no text; a recording is CSV in UTF-8.");
             if (header.All(name => IsValue(Encoding.UTF8.GetBytes(name), zone)))
                 throw new InvalidDataException($"{path}: line 1 holds values where a header should name the columns; add a line such as timestamp,value.");
 
@@ -184,7 +201,7 @@ public sealed class CsvRecording : IDisposable
             int index = Array.FindIndex(Header, name => name == column);
             if (index < 0)
                 index = Array.FindIndex(Header, name => name.Equals(column, StringComparison.OrdinalIgnoreCase));
-            return index >= 0 ? index : throw new InvalidDataException($"{Path}: there is no column {column}; {HeaderText}.");
+            return index >= 0 ? index : throw new InvalidDataException($"{Path}: there is no column {Shown(column)}; {HeaderText}.");
         }
     }
 

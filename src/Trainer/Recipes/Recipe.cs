@@ -57,6 +57,9 @@ public abstract class Preparation
     /// <summary>Rows that scalers and other constants were fitted to, one range per series.</summary>
     protected abstract IReadOnlyList<RowRange> Fitted { get; }
 
+    /// <summary>What training starts from and what the model is where no epoch was better, in words.</summary>
+    public virtual string Start => "the start: the model is untrained";
+
     /// <summary>The parameters to start from.</summary>
     public abstract float[] Initial();
 

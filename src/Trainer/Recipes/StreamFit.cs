@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
@@ -28,8 +29,11 @@ internal static class StreamFit
         (double center, double scale) = Moments(measured.SelectMany(values => values));
         (_, double change) = Moments(measured.SelectMany(values => values.Zip(values.Skip(1), (before, after) => after - before)));
         if (!(change > 0))
-            throw new InvalidDataException($"{series[0].Name}: all {rows[0].Count} values of the training part are {series[0].Values[rows[0].Start]}; "
-                + "there is nothing to learn. Choose another column with --value-column.");
+        {
+            string first = series[0].Values[rows[0].Start].ToString(CultureInfo.InvariantCulture);
+            throw new InvalidDataException($"{series[0].Place}: {(scale > 0 ? $"every change within the {rows[0].Count} rows of the training part is the same"
+                : $"all {rows[0].Count} values of the training part are {first}")}; there is nothing to learn. Choose another column with --value-column.");
+        }
 
         long interval = UsualInterval(series, rows);
         double span = rows.Zip(series, (range, s) => (double)(s.Times[range.End - 1] - s.Times[range.Start])).Max();

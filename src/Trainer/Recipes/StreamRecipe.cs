@@ -51,7 +51,7 @@ public sealed class StreamRecipe : Recipe
             Window = settings.Window > 0 ? settings.Window : Math.Clamp(shortest / 20, 4, 64),
             Horizons = [.. settings.Horizons.Where(h => h == 1 || h <= shortest / 50)],
         };
-        TimeSplit[] splits = [.. series.Select(s => new TimeSplit(s.Name, s.Count, settings.Split[0], settings.Split[1], settings.Split[2],
+        TimeSplit[] splits = [.. series.Select(s => new TimeSplit(s.Place, s.Count, settings.Split[0], settings.Split[1], settings.Split[2],
             settings.Window + settings.Horizons[^1]))];
         return new Prepared(Name, series, settings, splits);
     }
@@ -89,6 +89,8 @@ public sealed class StreamRecipe : Recipe
         public override BatchSource Training { get; }
 
         public override BatchSource? Validation { get; }
+
+        public override string Start => "the linear start: the model is its linear part";
 
         protected override IReadOnlyList<RowRange> Fitted { get; }
 

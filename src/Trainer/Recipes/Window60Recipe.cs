@@ -46,7 +46,7 @@ public sealed class Window60Recipe : Recipe
             _ => throw new InvalidDataException($"--loss is '{settings.Loss}'; the window60 recipe forecasts one value and takes mse, mae or huber."),
         };
         settings = settings with { Window = settings.Window > 0 ? settings.Window : 60 };
-        var split = new TimeSplit(series[0].Name, series[0].Count, settings.Split[0], settings.Split[1], settings.Split[2], settings.Window + 1);
+        var split = new TimeSplit(series[0].Place, series[0].Count, settings.Split[0], settings.Split[1], settings.Split[2], settings.Window + 1);
         return new Prepared(Name, series, settings, split, loss);
     }
 
@@ -60,7 +60,7 @@ public sealed class Window60Recipe : Recipe
             double[] seen = series[0].Values[split.Training.Start..split.Training.End];
             (_minimum, _range) = (seen.Min(), seen.Max() - seen.Min());
             if (!(_range > 0))
-                throw new InvalidDataException($"{series[0].Name}: all {seen.Length} values of the training part are {_minimum.ToString(CultureInfo.InvariantCulture)}; "
+                throw new InvalidDataException($"{series[0].Place}: all {seen.Length} values of the training part are {_minimum.ToString(CultureInfo.InvariantCulture)}; "
                     + "there is nothing to learn. Choose another column with --value-column.");
             Fitted = [split.Training];
             Loss = loss;

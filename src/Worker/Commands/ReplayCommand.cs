@@ -52,6 +52,10 @@ internal static class ReplayCommand
             });
     }
 
+    /// <summary>What is said of recordings without a time column.</summary>
+    public static string WithoutTime(int files) =>
+        $"{files} of the files have no time column; their rows were taken as one second apart (--time-column NAME)";
+
     private static int Report(ReplaySummary summary, bool asJson)
     {
         if (asJson)
@@ -60,7 +64,7 @@ internal static class ReplayCommand
             Console.WriteLine($"{summary.Files} files, {summary.Rows:n0} rows, {summary.Stepped:n0} values stepped with {summary.Model}, "
                 + $"{summary.Anomalies:n0} anomalies, {summary.Outputs} outputs, {summary.Seconds:f1} s");
         if (summary.Untimed > 0)
-            Console.Error.WriteLine($"streamrnn replay: {summary.Untimed} of the files have no time column; their rows were taken as one second apart (--time-column NAME)");
+            Console.Error.WriteLine($"streamrnn replay: {WithoutTime(summary.Untimed)}");
         foreach (string reason in summary.Failed)
             Console.Error.WriteLine($"streamrnn replay: {reason}");
         return summary.Failed.Count == 0 ? CommandLine.Success : CommandLine.Failure;

@@ -12,8 +12,17 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
+        const string ModelEnding = ".safetensors";
         Argument<string> data = new("DATA") { Description = "A CSV file (.csv, .csv.gz) or a folder tree of them, all of one kind." };
         Option<string> output = new("--out") { Description = "Model file to write; a summary (.json) and pictures (.html) go beside it.", Required = true, HelpName = "FILE" };
+        output.Validators.Add(result =>
+        {
+            // Nothing else: the recordings are .csv, the summary .json, the pictures .html.
+            if (result.GetValueOrDefault<string>() is string path && (!path.EndsWith(ModelEnding, StringComparison.OrdinalIgnoreCase) || Path.GetFileName(path).Length == ModelEnding.Length))
+                result.AddError($"--out is '{path}'; it takes the name of a model file, which ends in {ModelEnding}.");
+            else if (Directory.Exists(result.GetValueOrDefault<string>()))
+                result.AddError($"--out is '{result.GetValueOrDefault<string>()}', a folder; it takes the name of a model file.");
+        });
         Option<string> recipe = Bounded.Option("--recipe", string.Join("; ", Recipe.All.Select(one => $"{one.Name}: {one.Description}")) + ".",
             Recipe.All[0].Name, name => Recipe.All.Any(one => one.Name == name), string.Join(" or ", Recipe.All.Select(one => one.Name)));
         Option<string?> timeColumn = new("--time-column") { Description = "Column of the event time; found by its name if not given.", HelpName = "NAME" };
@@ -28,6 +37,18 @@ internal static class TrainCommand
             Description = "A setting and the values to try, as in hidden=16,32,64; repeatable. The run with the lowest validation loss is saved.",
             HelpName = "NAME=V,...",
         };
+        sweep.Validators.Add(result =>
+        {
+            try
+            {
+                foreach (string axis in result.GetValueOrDefault<string[]>() ?? [])
+                    SweepAxis.Parse(axis);
+            }
+            catch (InvalidDataException e)
+            {
+                result.AddError(e.Message);
+            }
+        });
         Option<int> baselineLags = Bounded.Option("--baseline-lags", "Lags of the autoregression in the report.", 48, count => count is >= 1 and <= 1000, "1 to 1000");
         Option<bool> json = new("--json") { Description = "The summary as one JSON object instead of tables." };
         Command train = new("train", "Trains a model on recordings, split in time, and measures it on the last part.")
@@ -35,6 +56,11 @@ internal static class TrainCommand
         (TrainingSetting Setting, Option<string?> Option)[] settings = [.. TrainingSetting.All.Select(setting => (setting, OptionOf(setting)))];
         foreach ((_, Option<string?> option) in settings)
             train.Options.Add(option);
+        train.Validators.Add(result =>
+        {
+            if (result.GetResult(sweep) is { Implicit: false } && result.GetValue(resume))
+                result.AddError("--resume goes on with one run; a sweep keeps no checkpoints. Give one of --sweep and --resume.");
+        });
 
         train.SetAction(parsed =>
         {
@@ -43,12 +69,9 @@ internal static class TrainCommand
             TrainingSettings asked = settings.Aggregate(chosen.Defaults, (all, one) => parsed.GetValue(one.Option) is string text ? one.Setting.Apply(all, text) : all);
             Job job = new(chosen, asked, parsed.GetRequiredValue(output), parsed.GetValue(threads), parsed.GetValue(baselineLags), parsed.GetValue(json));
             GapPolicy policy = Enum.Parse<GapPolicy>(parsed.GetValue(gaps)!, ignoreCase: true);
+            RequireWritable(job.Output);   // now, and not when an hour of training is to be written
             IReadOnlyList<Series> series = Read(parsed.GetRequiredValue(data), options, policy, job.AsJson);
-            if (Path.GetDirectoryName(Path.GetFullPath(job.Output)) is string folder)
-                Directory.CreateDirectory(folder);   // now, and not when an hour of training is to be written
             string[] axes = parsed.GetValue(sweep) ?? [];
-            if (axes.Length > 0 && parsed.GetValue(resume))
-                throw new CommandFailedException("--resume goes on with one run; a sweep keeps no checkpoints. Give one of --sweep and --resume.");
             return axes.Length > 0 ? RunSweep(job, series, [.. axes.Select(SweepAxis.Parse)]) : RunOne(job, series, parsed.GetValue(resume));
         });
         return train;
@@ -71,6 +94,20 @@ internal static class TrainCommand
         return option;
     }
 
+    /// <summary>Makes the folder of the model file and leaves nothing else in it.</summary>
+    private static void RequireWritable(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            using FileStream probe = new(path + ".probe", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"--out is '{path}', and its folder cannot be made or written to; name a model file in another.");
+        }
+    }
+
     private static List<Series> Read(string path, RecordingOptions options, GapPolicy gaps, bool quiet)
     {
         List<Series> all = [];
@@ -82,12 +119,18 @@ internal static class TrainCommand
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{series.Name}: {series.Count:n0} rows")
                     + (series.Gaps == 0 ? "" : $", {series.Gaps} without a value {(gaps == GapPolicy.Skip ? "left out" : "hold the one before")}"));
         }
+        if (all.Count(series => series.IsUntimed) is int untimed and > 0)
+            Console.Error.WriteLine($"streamrnn train: {ReplayCommand.WithoutTime(untimed)}");
+        foreach (Series series in all.Where(series => series.IsAtOneTime))
+            Console.Error.WriteLine($"streamrnn train: {series.Place}: all rows have the same time, which tells the model nothing (--time-column NAME)");
         return all;
     }
 
     private static int RunOne(Job job, IReadOnlyList<Series> series, bool resume)
     {
         string checkpoint = job.Output + ".checkpoint";
+        if (resume && !File.Exists(checkpoint))
+            Console.Error.WriteLine($"streamrnn train: no checkpoint at {checkpoint}: starting afresh");
         Preparation preparation = job.Recipe.Prepare(series, job.Settings);
         using TrainProgress progress = new(job.Settings.Epochs);
         using StopSignal stop = new();
@@ -123,6 +166,8 @@ internal static class TrainCommand
         RunSummary.Save(best.Model!, job.Output);
         if (!job.AsJson)
             Print(results, best);
+        if (Sweep.Tie(results, best) is string tie)
+            (job.AsJson ? Console.Error : Console.Out).WriteLine(tie);
         Report(best.Model!, job);
         return CommandLine.Success;
     }
@@ -150,7 +195,7 @@ internal static class TrainCommand
         foreach (string table in RunSummary.Tables(model))
             Console.WriteLine(table);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{job.Output}: {model.Preparation.Shape}, epoch {model.BestEpoch} of {model.History.Count} kept, {model.Seconds:f1} s; "
+            $"{job.Output}: {model.Preparation.Shape}, {model.Kept}, {model.Seconds:f1} s; "
             + $"summary in {RunSummary.Beside(job.Output, ".json")}, pictures in {RunSummary.Beside(job.Output, ".html")}"));
     }
 }

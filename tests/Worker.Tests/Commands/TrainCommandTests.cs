@@ -51,6 +51,9 @@ public sealed class TrainCommandTests : IDisposable
     public async Task A_sweep_prints_its_runs_and_saves_the_best()
     {
         string recording = Write("flow.csv", ["time,flow", .. Enumerable.Range(0, 300).Select(row => string.Create(CultureInfo.InvariantCulture, $"{row},{row * row % 31}"))]);
+        (_, string tied, _) = await Executable.RunAsync("train", recording, "--out", Path.Combine(_folder, "tied.safetensors"),
+            "--epochs", "1", "--lr", "1e-9", "--hidden", "4", "--weight-decay", "0", "--sweep", "epochs=1,1");
+        Assert.Contains("2 runs tie", tied);
         (int exitCode, string output, string error) = await Executable.RunAsync("train", recording, "--out", Path.Combine(_folder, "m.safetensors"),
             "--epochs", "2", "--sweep", "hidden=4,8", "--sweep", "cell=gru,lstm");
         Assert.Equal((0, ""), (exitCode, error));
@@ -64,7 +67,7 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData(1, "line 3, column flow: the cell is empty", "time,flow", "0,1", "1,", "2,3")]
     [InlineData(1, "line 103, column flow: 'high' is no finite number", "TEXT")]
     [InlineData(1, "there is nothing to learn", "CONSTANT")]
-    [InlineData(1, "1 row is too few", "time,flow", "0,1")]
+    [InlineData(1, "1 row is too few; ", "time,flow", "0,1")]
     [InlineData(1, "0 rows are too few", "time,flow")]
     public async Task A_recording_that_teaches_nothing_is_refused_in_one_line(int expected, string reason, params string[] lines)
     {
@@ -78,7 +81,8 @@ public sealed class TrainCommandTests : IDisposable
         {
             (int exitCode, _, string error) = await Executable.RunAsync("train", recording, "--recipe", recipe, "--out", Path.Combine(_folder, "m.safetensors"));
             Assert.Equal(expected, exitCode);
-            Assert.Contains("flow", error);
+            Assert.Contains(recording, error);
+            Assert.DoesNotContain("[0, -", error);
             Assert.Contains(reason, Assert.Single(error.Trim().Split('\n')));
             Assert.False(File.Exists(Path.Combine(_folder, "m.safetensors")));
         }
@@ -89,11 +93,47 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("--split is '2,2'", "--split", "2,2")]
     [InlineData("--recipe is 'window61'; it takes stream or window60", "--recipe", "window61")]
     [InlineData("--gaps is 'fill'", "--gaps", "fill")]
+    [InlineData("--hidden is 'x'", "--sweep", "hidden=4,x")]
+    [InlineData("There is no setting 'hiden'", "--sweep", "hiden=4")]
+    [InlineData("a sweep keeps no checkpoints", "--sweep", "hidden=4,8", "--resume")]
+    [InlineData("--out is 'a.csv'", "--out", "a.csv")]
+    [InlineData("--out is 'm.json'", "--out", "m.json")]
+    [InlineData("--out is '.safetensors'", "--out", ".safetensors")]
     public async Task A_setting_that_cannot_be_is_a_usage_error(string reason, params string[] options)
     {
-        (int exitCode, _, string error) = await Executable.RunAsync(["train", "a.csv", "--out", "m.safetensors", .. options]);
+        (int exitCode, _, string error) = await Executable.RunAsync(["train", "a.csv", .. options.Contains("--out") ? [] : (string[])["--out", "m.safetensors"], .. options]);
         Assert.Equal(2, exitCode);
         Assert.Contains(reason, Assert.Single(error.Trim().Split('\n')));
+    }
+
+    [Fact]
+    public async Task Where_the_model_goes_is_settled_before_the_recording_is_read()
+    {
+        string file = Write("file", ""), folder = Directory.CreateDirectory(Path.Combine(_folder, "folder.safetensors")).FullName;
+        (int exitCode, _, string error) = await Executable.RunAsync("train", "missing.csv", "--out", Path.Combine(file, "m.safetensors"));
+        Assert.Equal(1, exitCode);
+        Assert.Contains("cannot be made or written to; name a model file in another", Assert.Single(error.Trim().Split('\n')));
+        Assert.DoesNotContain(".probe", error);
+        (exitCode, _, error) = await Executable.RunAsync("train", "missing.csv", "--out", folder);
+        Assert.Equal(2, exitCode);
+        Assert.Contains("a folder", Assert.Single(error.Trim().Split('\n')));
+    }
+
+    [Fact]
+    public async Task What_a_recording_lacks_and_a_checkpoint_that_is_not_there_are_told()
+    {
+        string numbered = Write("flow.csv", ["flow", .. Enumerable.Range(0, 200).Select(row => $"{row * row % 31}")]);
+        string still = Write("still.csv", ["time,flow", .. Enumerable.Range(0, 200).Select(row => $"5,{row * row % 31}")]);
+        string model = Path.Combine(_folder, "new", "m.safetensors");
+        string[] short_ = ["--hidden", "4", "--epochs", "1"];
+        (int exitCode, _, string error) = await Executable.RunAsync(["train", numbered, "--out", model, "--resume", .. short_]);
+        Assert.Equal(0, exitCode);
+        Assert.Contains("1 of the files have no time column; their rows were taken as one second apart", error);
+        Assert.Contains($"no checkpoint at {model}.checkpoint: starting afresh", error);
+        (exitCode, _, error) = await Executable.RunAsync(["train", still, "--out", model, .. short_]);
+        Assert.Equal(0, exitCode);
+        Assert.Contains("all rows have the same time", error);
+        Assert.Equal(["m.html", "m.json", "m.safetensors"], Directory.GetFiles(Path.GetDirectoryName(model)!).Select(Path.GetFileName).Order());
     }
 
     private string Write(string name, params string[] lines)
