@@ -32,6 +32,11 @@ internal sealed class RunArguments
         Description = "Keep the input log here: a worker that was killed goes on as if nothing had happened.",
         HelpName = "DIR",
     };
+    private readonly Option<string?> _record = new("--record")
+    {
+        Description = "Keep every tick that was stepped here, one CSV file per stream: a replay of it gives the same numbers.",
+        HelpName = "DIR",
+    };
     private readonly Option<int?> _shards = new("--shards") { Description = "Loops that step in parallel; never changes a number.", HelpName = "N" };
     private readonly Option<int?> _embeddedBroker = new("--embedded-broker")
     {
@@ -53,7 +58,7 @@ internal sealed class RunArguments
     public RunArguments(Command command)
     {
         foreach (Option option in new Option[]
-            { _config, _host, _port, _username, _passwordFile, _tls, _subscribe, _qos, _model, _dataDir, _shards, _embeddedBroker, _probes, _dashboard })
+            { _config, _host, _port, _username, _passwordFile, _tls, _subscribe, _qos, _model, _dataDir, _record, _shards, _embeddedBroker, _probes, _dashboard })
         {
             command.Add(option);
         }
@@ -89,6 +94,7 @@ internal sealed class RunArguments
         {
             Model = parsed.GetValue(_model) ?? options.Model,
             DataDir = parsed.GetValue(_dataDir) ?? options.DataDir,
+            Record = parsed.GetValue(_record) ?? options.Record,
             Shards = parsed.GetValue(_shards) ?? options.Shards,
 
             // One way in: naming one of them on the command line puts the other aside, whatever a file says.

@@ -99,6 +99,8 @@ internal sealed record ConfigurationReport
             ? "states live in memory: a restart begins every stream anew; name a DataDir (--data-dir) to keep them"
             : $"states outlive the process in {options.DataDir}, committed every {options.Durability.CommitInterval.TotalMilliseconds:0} ms at most";
 
+        if (options.Record is not null)
+            yield return $"every tick is kept in {options.Record}, which grows for ever: about 30 bytes a tick";
         if (options.Mqtt.ExposesPassword)
             yield return $"the password travels to {options.Mqtt.Host} in the clear: anybody on the way can read it; set Mqtt:Tls:Enabled";
         if (!options.Broker.Enabled && options.Mqtt.Tls is { Enabled: true, AllowUntrusted: true })

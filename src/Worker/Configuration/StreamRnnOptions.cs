@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -21,6 +22,12 @@ public sealed record StreamRnnOptions : IValidatableObject
     /// restart begins every stream anew. One worker at a time.
     /// </summary>
     public string? DataDir { get; init; }
+
+    /// <summary>
+    /// Folder in which every tick that was stepped is kept, one CSV file per stream, for <c>replay</c>. Null records nothing. It grows for
+    /// ever; when its disk is full the recording ends, the worker does not.
+    /// </summary>
+    public string? Record { get; init; }
 
     /// <summary>Model file of every stream that no pattern names; null is the default model beside the executable.</summary>
     public string? Model { get; init; }
@@ -75,6 +82,10 @@ public sealed record StreamRnnOptions : IValidatableObject
             yield return new($"{Path.GetFullPath(Model)} does not exist", [nameof(Model)]);
         if (DataDir is not null && File.Exists(DataDir))
             yield return new($"{Path.GetFullPath(DataDir)} is a file; name a directory", [nameof(DataDir)]);
+        if (Record is not null && File.Exists(Record))
+            yield return new($"{Path.GetFullPath(Record)} is a file; name a directory", [nameof(Record)]);
+        if (Record is not null && Publish.WhenFull == WhenFull.DropForecasts)
+            yield return new("Record keeps every tick and Publish:WhenFull DropForecasts drops some; leave one of them out", [nameof(Record)]);
         if (Broker.Enabled && Probes.Port == Broker.Port && Probes.Port != 0)
             yield return new($"Probes:Port and Broker:Port are both {Probes.Port}; give one of them another");
         if (Dashboard.Port is > 0 && Dashboard.Port == Probes.Port)

@@ -29,6 +29,7 @@ internal sealed class Checkpointer
     private readonly Setup _setup;
     private readonly ISessionJournal? _sessions;
     private readonly Action<long, Action<long>> _mark;
+    private readonly Action? _settle;
     private readonly DurabilityOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
@@ -52,11 +53,12 @@ internal sealed class Checkpointer
     /// <param name="mark">
     /// Asks the link to say, by the action, when the broker has everything published so far; called where the position has been reached.
     /// </param>
+    /// <param name="settle">Returns when a recording has what was published so far: what lies before a snapshot is not stepped again.</param>
     public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, Setup setup,
-        ISessionJournal? sessions, Action<long, Action<long>> mark, DurabilityOptions options, TimeProvider clock, ILogger logger)
+        ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle, DurabilityOptions options, TimeProvider clock, ILogger logger)
     {
         (_log, _engine, _router, _store, _last, _setup, _sessions, _mark) = (log, engine, router, store, last, setup, sessions, mark);
-        (_options, _clock, _logger) = (options, clock, logger);
+        (_settle, _options, _clock, _logger) = (settle, options, clock, logger);
         _cutAt = _reached = _confirmed = log.AppendedPosition;
         _positionAtSnapshot = last?.Position ?? 0;
         _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
@@ -250,6 +252,7 @@ internal sealed class Checkpointer
             if (_sessions is not null)
                 SnapshotFile.Append(file, SnapshotSection.BrokerSessions, _sessionBytes.WrittenSpan);
             _log.WaitUntilDurable(cut.Position);
+            _settle?.Invoke();
             SnapshotBytes += _store.Publish(file, head, rows);
         }
         finally

@@ -87,9 +87,11 @@ internal sealed class DurableState : IDisposable
 
     /// <summary>From here on what comes is written down, and the way back kept short.</summary>
     /// <param name="mark">Asks the link to say when the broker has everything published so far.</param>
-    public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark)
+    /// <param name="settle">Returns when whatever was published so far is kept by whoever else keeps it; null where nobody does.</param>
+    public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle = null)
     {
-        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setup, sessions, mark, _options, _clock, _logger);
+        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setup, sessions, mark, settle, _options,
+            _clock, _logger);
         Log.Start();
         _checkpointer.Start();
     }

@@ -8,6 +8,7 @@ using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Recording;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
@@ -25,6 +26,7 @@ internal sealed class StreamWorker : IDisposable
     private readonly byte[][] _filters;
     private readonly bool _isBroker;
     private readonly DurableState? _durable;
+    private readonly RecordingSink? _recording;
     private readonly TickRouter _router;
     private readonly ILogger _logger;
     private readonly string? _dataDir;
@@ -61,9 +63,11 @@ internal sealed class StreamWorker : IDisposable
         MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
+        if (options.Record is not null)
+            _recording = new RecordingSink(new RecordingFolder(options.Record, Streams, resumes: _durable is not null), metrics, _logger);
         Engine = new StreamEngine(map,
             new EngineCapacity(options.EffectiveShards, options.EffectiveQueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
-            metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, Board is null ? [sink] : [sink, Board]);
+            metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
 
         _router = new TickRouter(Engine.Queues);
         Intake = new PacketIntake(Streams, _router, Faults, clock, new IntakeOptions
@@ -124,7 +128,7 @@ internal sealed class StreamWorker : IDisposable
         if (_durable is not null)
         {
             RecoveredTickCount = _durable.Replay(_router, Link.Sessions);
-            _durable.Start(Engine, _router, Link.Sessions, Link.Mark);
+            _durable.Start(Engine, _router, Link.Sessions, Link.Mark, _recording is null ? null : _recording.Settle);
             if (Streams.Count > 0)
                 Log.Recovered(_logger, Streams.Count, _dataDir!, RecoveredTickCount);
         }
@@ -145,6 +149,8 @@ internal sealed class StreamWorker : IDisposable
         _durable?.Stop();
         if (_started)
             Engine.Drain();
+        else
+            _recording?.Complete();
         _durable?.Dispose();
     }
 

@@ -84,13 +84,13 @@ public sealed class Publisher(
         ReadOnlySpan<Forecast> owed = block.Forecasts;
         while (!owed.IsEmpty && owed[0].Position <= publishAfter && journal is not null)
             owed = owed[1..];
-        if (!owed.IsEmpty)
+        foreach (IForecastSink sink in _sinks)
         {
-            foreach (IForecastSink sink in _sinks)
-            {
-                sink.Write(owed);
-                metrics.ForecastsPublished(sink.Name, owed.Length);
-            }
+            ReadOnlySpan<Forecast> due = sink.TakesRepeats ? block.Forecasts : owed;
+            if (due.IsEmpty)
+                continue;
+            sink.Write(due);
+            metrics.ForecastsPublished(sink.Name, due.Length);
         }
         block.Acknowledge();
         Count(block.Forecasts);

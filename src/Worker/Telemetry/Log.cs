@@ -28,4 +28,10 @@ internal static partial class Log
 
     [LoggerMessage(406, LogLevel.Information, "Recovered {Streams} streams from {Folder}: {Ticks} ticks are stepped again.")]
     public static partial void Recovered(ILogger logger, int streams, string folder, long ticks);
+
+    [LoggerMessage(410, LogLevel.Error, "The recording ends here ({Error}): what comes is stepped and published, and no more recorded. Make room and start again to go on.")]
+    public static partial void RecordingEnded(ILogger logger, string error);
+
+    [LoggerMessage(411, LogLevel.Warning, "The recording of {Stream} cannot begin with its first tick, nor may others: a replay of such a file (NAME~PART@N.csv) begins anew in the middle.")]
+    public static partial void RecordingBeginsLate(ILogger logger, string stream);
 }

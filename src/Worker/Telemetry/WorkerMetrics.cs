@@ -32,6 +32,8 @@ public sealed partial class WorkerMetrics : IDisposable
     private readonly Counter<long> _dropped;
     private readonly Counter<long> _anomalies;
     private readonly Counter<long> _connects;
+    private readonly Counter<long> _recordingLost;
+    private readonly Counter<long> _recordingLate;
     private readonly Histogram<double> _step;
     private readonly Histogram<double> _queueWait;
     private readonly Histogram<double> _latency;
@@ -54,6 +56,8 @@ public sealed partial class WorkerMetrics : IDisposable
         _dropped = meter.CreateCounter<long>("streamrnn.forecasts.dropped", "{forecast}", "Forecasts given up, by sink and reason.");
         _anomalies = meter.CreateCounter<long>("streamrnn.anomalies", "{anomaly}", "Forecasts whose score crossed the alarm line.");
         _connects = meter.CreateCounter<long>("streamrnn.connects", "{connect}", "Connections made, by link; a steady rise is a broken link.");
+        _recordingLost = meter.CreateCounter<long>("streamrnn.recording.lost", "{tick}", "Ticks that the recording lacks because its disk could not be written.");
+        _recordingLate = meter.CreateCounter<long>("streamrnn.recording.late", "{recording}", "Recordings that could not begin with a stream's first tick.");
         _step = meter.CreateHistogram("streamrnn.step.duration", "s", "Time to step one micro-batch, by shard.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = StepSeconds });
         _queueWait = meter.CreateHistogram("streamrnn.queue.wait", "s",
@@ -105,6 +109,12 @@ public sealed partial class WorkerMetrics : IDisposable
 
     /// <summary>Scores crossed the alarm line.</summary>
     public void AnomaliesFound(int count) => _anomalies.Add(count);
+
+    /// <summary>Ticks could not be recorded.</summary>
+    public void RecordingLost(long ticks) => _recordingLost.Add(ticks);
+
+    /// <summary>Recordings were begun in the middle of a stream.</summary>
+    public void RecordingsBegunLate(int count) => _recordingLate.Add(count);
 
     /// <summary>A link to a broker was made or made again.</summary>
     public void Connected(string link) => _connects.Add(1, Tag("link", link));
