@@ -13,7 +13,7 @@ namespace StreamRnn.Trainer.Verification;
 /// <remarks>
 /// RMSprop's first step is 10 learning rates in the direction of the sign of each gradient, so a gradient near zero is stepped either way. How
 /// much that matters is measured and not taken from the file, whose truth may be wrong: the trace is run again with parameters that the
-/// network sees one rounding off at every step, and each step is allowed ten times the spread up to it.
+/// network sees one rounding off at every step, and each step is allowed ten times the spread around it.
 /// </remarks>
 internal sealed class TrainingTrace
 {
@@ -22,6 +22,7 @@ internal sealed class TrainingTrace
     private const double LargestOwnError = 1e-5;   // so that a truth that was tampered with does not make room for itself
     private const int Probes = 4;
     private const double LargestSpread = 1e-3;     // of the largest entry; beyond ten of these a trace says nothing
+    private const int NearSteps = 3;               // the spread of one step may be small by chance
     private const float Rounding = 1.1920929e-7f;  // 2^-23
 
     private readonly TensorSet _file;
@@ -190,13 +191,10 @@ internal sealed class TrainingTrace
         double[] found = of(course), truth = Truth(name).Values;
         if (truth.Length != found.Length)
             throw _file.Refuse($"{name} has {truth.Length} steps and loss {found.Length}; was the file written completely?");
-        double largest = Quantity.Largest(truth), spread = 0;
-        double[] tolerances = new double[found.Length];
-        for (int step = 0; step < found.Length; step++)
-        {
-            spread = Math.Max(spread, probes.Max(probe => Math.Abs(of(probe)[step] - found[step])));
-            tolerances[step] = Math.Max(Tolerance * largest, OwnErrors * Math.Min(spread, LargestSpread * largest));
-        }
+        double largest = Quantity.Largest(truth);
+        double[] spread = [.. found.Select((value, step) => probes.Max(probe => Math.Abs(of(probe)[step] - value)))];
+        double[] tolerances = [.. found.Select((_, step) =>
+            Math.Max(Tolerance * largest, OwnErrors * Math.Min(spread[Math.Max(step - NearSteps, 0)..Math.Min(step + NearSteps + 1, spread.Length)].Max(), LargestSpread * largest)))];
         _quantities.Add(Quantity.Compare(name, found, truth, tolerances));
     }
 
