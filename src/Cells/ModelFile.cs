@@ -56,8 +56,12 @@ public sealed class ModelFile
     /// <summary>The network can step with events.</summary>
     public bool CanStep => _model is not null;
 
-    /// <exception cref="InvalidDataException">The file is not a model this build computes as it was written; says where and what to do.</exception>
-    public static ModelFile Load(string path) => new(path, File.ReadAllBytes(path));
+    /// <exception cref="InvalidDataException">There is no such file, or it is not a model this build computes as it was written; says where and what to do.</exception>
+    public static ModelFile Load(string path) => File.Exists(path) ? new(path, File.ReadAllBytes(path))
+        : throw new InvalidDataException($"{Missing(path)}.");
+
+    /// <summary>What to say of a path that leads nowhere.</summary>
+    public static string Missing(string path) => $"{path} does not exist; a model file (.safetensors) is expected, so check the path or write one with 'streamrnn train'";
 
     /// <param name="name">What the file is called.</param>
     /// <param name="bytes">Its content; not to be changed afterwards.</param>

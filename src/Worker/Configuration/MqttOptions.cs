@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Text;
+using StreamRnn.Cells;
 using StreamRnn.Ingest.Mqtt;
 
 namespace StreamRnn.Worker.Configuration;
@@ -145,6 +146,6 @@ public sealed record SubscriptionOptions : IValidatableObject
         if (Filter.Length > 0 && !MqttTopic.IsFilter(Encoding.UTF8.GetBytes(Filter)))
             yield return new($"'{Filter}' is no topic filter; '+' fills a whole level and '#' is the last one", [nameof(Filter)]);
         if (Model is not null && !File.Exists(Model))
-            yield return new($"{Path.GetFullPath(Model)} does not exist", [nameof(Model)]);
+            yield return new(ModelFile.Missing(Path.GetFullPath(Model)), [nameof(Model)]);
     }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using StreamRnn.Cells;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
@@ -79,7 +80,7 @@ public sealed record StreamRnnOptions : IValidatableObject
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(TimeZone, out _))
             yield return new($"'{TimeZone}' is no time zone this machine knows; write an IANA name such as Europe/Berlin, or UTC", [nameof(TimeZone)]);
         if (Model is not null && !File.Exists(Model))
-            yield return new($"{Path.GetFullPath(Model)} does not exist", [nameof(Model)]);
+            yield return new(ModelFile.Missing(Path.GetFullPath(Model)), [nameof(Model)]);
         if (DataDir is not null && File.Exists(DataDir))
             yield return new($"{Path.GetFullPath(DataDir)} is a file; name a directory", [nameof(DataDir)]);
         if (Record is not null && File.Exists(Record))
@@ -112,7 +113,7 @@ public sealed record ModelOptions : IValidatableObject
         if (fault is not null)
             yield return new(fault, [nameof(Pattern)]);
         if (File.Length > 0 && !System.IO.File.Exists(File))
-            yield return new($"{Path.GetFullPath(File)} does not exist", [nameof(File)]);
+            yield return new(ModelFile.Missing(Path.GetFullPath(File)), [nameof(File)]);
     }
 
     private static string? Fault(string pattern)
