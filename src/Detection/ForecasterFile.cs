@@ -34,7 +34,7 @@ public static class ForecasterFile
     public const string MeanKey = "norm_mean";
     public const string DeviationKey = "norm_std";
 
-    /// <exception cref="InvalidDataException">The file is no model, or asks for something this build does not have.</exception>
+    /// <exception cref="InvalidDataException">The file is no model, asks for something this build does not have, or does not forecast what it recorded.</exception>
     public static Forecaster Load(string path) => Create(ModelFile.Load(path));
 
     /// <inheritdoc cref="Load"/>
@@ -49,13 +49,18 @@ public static class ForecasterFile
         bool bare = Require(file, ForecasterKey, Detector, Bare) == Bare;
         if (bare && encoder != Asinh)
             throw new InvalidDataException($"model {file.Name}: a bare forecaster reads its own z alone, and metadata {EncoderKey} is '{encoder}'; write it with {ForecasterKey} '{Detector}'.");
-        return encoder switch
+        Forecaster forecaster = encoder switch
         {
             ZScore => new DetectorForecaster(file.Label, model, new ZScoreEncoder(Number(file, MeanKey), Number(file, DeviationKey))),
             Stream => new DetectorForecaster(file.Label, model, EncoderOf(file)),
             _ => bare ? new BareForecaster(file.Label, model) : new DetectorForecaster(file.Label, model),
         };
+        GoldenForecasts.Replay(file, forecaster);
+        return forecaster;
     }
+
+    /// <summary>The file says how streams are encoded for it: it was written to run in the worker.</summary>
+    public static bool IsForWorker(ModelFile file) => file.Metadata.TryGetValue(EncoderKey, out string? encoder) && encoder != Window;
 
     private static SequenceModel Streamed(ModelFile file)
     {

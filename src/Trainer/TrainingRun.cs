@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using StreamRnn.Cells;
+using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
 using StreamRnn.Trainer.Recipes;
 
@@ -33,6 +34,8 @@ public sealed record TestReport(Series Series, int Horizon, SeriesForecast Forec
 /// <param name="baselineLags">Lags of the autoregression that the model is compared with.</param>
 public sealed class TrainingRun(Preparation preparation, int threads, int baselineLags = 48)
 {
+    private const int GoldenValues = 24;
+
     /// <summary>Where the run keeps its checkpoint; null keeps none.</summary>
     public string? CheckpointPath { get; init; }
 
@@ -54,12 +57,27 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
             afterEpoch(loop);
         }, stop);
 
-        byte[] file = ModelFile.Format(preparation.Shape, loop.Best, Metadata(loop));
+        byte[] file = Format(loop);
         List<TestReport> reports = [];
         for (int i = 0; i < preparation.Series.Count; i++)
             reports.AddRange(Measure(preparation.Series[i], preparation.Splits[i], file));
         return new TrainedModel(file, preparation, [.. loop.History], loop.BestEpoch, loop.BestValidation, reports,
             Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
+    }
+
+    /// <summary>The model's file, with what it forecasts for some training rows where its encoder has constants of its own.</summary>
+    private byte[] Format(TrainingLoop loop)
+    {
+        Dictionary<string, string> metadata = Metadata(loop);
+        byte[] bytes = ModelFile.Format(preparation.Shape, loop.Best, metadata);
+        if (metadata.GetValueOrDefault(ForecasterFile.EncoderKey) != ForecasterFile.Stream)
+            return bytes;
+        ModelFile file = ModelFile.Parse("trained", bytes);
+        StreamEncoder encoder = ForecasterFile.EncoderOf(file);
+        (Series series, RowRange training) = (preparation.Series[0], preparation.Splits[0].Training);
+        metadata[GoldenForecasts.Key] = GoldenForecasts.Record(ForecasterFile.Create(file), series.Times[training.Start], encoder.Constants.Interval,
+            series.Values[training.Start..Math.Min(training.Start + GoldenValues, training.End)], encoder.RingLength);
+        return ModelFile.Format(preparation.Shape, loop.Best, metadata);
     }
 
     private IEnumerable<TestReport> Measure(Series series, TimeSplit split, byte[] file)

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using StreamRnn.Cells;
 
 namespace StreamRnn.Detection.Tests;
@@ -133,9 +134,43 @@ public class StreamEncoderTests
     [Fact]
     public void Constants_come_back_from_text_as_they_were()
     {
-        StreamEncoding constants = Constants with { Center = 1.0 / 3, Highway = [0.1, double.Epsilon] };
+        StreamEncoding constants = Staying().Constants with { Center = 1.0 / 3 };
+        (constants.Highway[0], constants.Highway[1]) = (0.1, double.Epsilon);
         Assert.Equal(constants.ToJson(), StreamEncoding.Parse("m", constants.ToJson()).ToJson());
         Assert.Contains("m", Assert.Throws<InvalidDataException>(() => StreamEncoding.Parse("m", "{}")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("highway", "[]", "highway is 0 numbers")]
+    [InlineData("highway", "null", "highway is null")]
+    [InlineData("young", "[1]", "young is 1 numbers")]
+    [InlineData("taps", "null", "taps is null")]
+    [InlineData("taps", "[2000000000]", "taps[0] is 2000000000")]
+    [InlineData("taps", "[8, -1]", "taps[1] is -1")]
+    [InlineData("scale", "0", "scale is 0")]
+    [InlineData("change", "-1", "change is -1")]
+    [InlineData("interval", "0", "interval is 0")]
+    [InlineData("interval", "-5", "interval is -5")]
+    [InlineData("residual", "[1]", "residual is 1 numbers")]
+    [InlineData("residual", "[1, -1]", "residual[1] is -1")]
+    [InlineData("youngResidual", "0", "youngResidual is 0")]
+    [InlineData("levels", "[0.95, 0.5, 0.05]", "levels is 0.95, 0.5, 0.05")]
+    [InlineData("levels", "[0.5]", "levels is 0.5")]
+    [InlineData("lags", "100000", "lags is 100000")]
+    [InlineData("lags", "0", "lags is 0")]
+    [InlineData("center", "1e308", "center is 1E+308")]
+    [InlineData("horizons", "[]", "horizons is 0 numbers")]
+    [InlineData("horizons", "[2, 3]", "horizons is 2, 3")]
+    [InlineData("dayHarmonics", "1000000", "dayHarmonics is 1000000")]
+    [InlineData("logarithmFrom", "-1", "logarithmFrom is -1")]
+    public void Constants_that_cannot_be_meant_are_refused_by_name(string key, string value, string expected)
+    {
+        JsonObject json = JsonNode.Parse(Staying().Constants.ToJson())!.AsObject();
+        json[key] = JsonNode.Parse(value);
+        string message = Assert.Throws<InvalidDataException>(() => StreamEncoding.Parse("m", json.ToJsonString())).Message;
+        Assert.StartsWith("model m: stream." + expected, message);
+        Assert.Contains("expected", message);
+        Assert.Contains("train it again", message);
     }
 
     [Fact]

@@ -102,10 +102,28 @@ public class TrainedForecasterTests
         Assert.Equal(0, least);
     }
 
+    [Fact]
+    public void Golden_forecasts_find_a_constant_that_was_changed()
+    {
+        StreamEncoding constants = Constants();
+        ModelFile file = File(ForecasterFile.Stream, constants);
+        string golden = GoldenForecasts.Record(ForecasterFile.Create(file), Minute, Minute, [.. Enumerable.Range(0, 24).Select(row => Value(1, row))],
+            ForecasterFile.EncoderOf(file).RingLength);
+        file = File(ForecasterFile.Stream, constants, golden);
+        Assert.Equal(24, GoldenForecasts.Count(file));
+        ForecasterFile.Create(file);
+
+        foreach (StreamEncoding changed in (StreamEncoding[])[constants with { Center = 21 }, constants with { Scale = 4.1 }, constants with { Change = 2.1 }, constants with { YoungResidual = 0.8 }])
+            Assert.Contains("golden_forecasts, row", Assert.Throws<InvalidDataException>(() => ForecasterFile.Create(File(ForecasterFile.Stream, changed, golden))).Message);
+        foreach (string damaged in (string[])["{}", "{bad", "null", golden.Replace("\"rows\":[[1,", "\"rows\":[[1e9,"), golden.Replace("\"rows\":[[", "\"rows\":[[7],[")])
+            Assert.Contains("golden_forecasts cannot be read", Assert.Throws<InvalidDataException>(() => ForecasterFile.Create(File(ForecasterFile.Stream, constants, damaged))).Message);
+    }
+
     private static double Value(int stream, int row) => 20 + stream + 3 * Math.Sin(row * 0.3 + stream) + (row * 7919 + stream * 31) % 13 * 0.05;
 
-    /// <summary>Random parameters, seed 9, in a model file of the encoder.</summary>
-    private static Forecaster Create(string encoder)
+    private static Forecaster Create(string encoder) => ForecasterFile.Create(File(encoder, Constants()));
+
+    private static StreamEncoding Constants()
     {
         StreamEncoding constants = new()
         {
@@ -113,15 +131,24 @@ public class TrainedForecasterTests
             Residual = [0.5, 1], YoungResidual = 0.7,
         };
         var blank = new StreamEncoder(constants);
-        constants = constants with { Highway = new double[2 * (blank.FeatureCount + 1)], Young = new double[blank.YoungCount + 1] };
+        return constants with { Highway = new double[2 * (blank.FeatureCount + 1)], Young = new double[blank.YoungCount + 1] };
+    }
+
+    /// <summary>Random parameters, seed 9, in a model file of the encoder.</summary>
+    private static ModelFile File(string encoder, StreamEncoding constants, string? golden = null)
+    {
+        var blank = new StreamEncoder(constants);
         bool isStream = encoder == ForecasterFile.Stream;
         ModelShape shape = isStream ? new(CellKind.Gru, blank.InputCount, 8, outputs: blank.OutputCount) : new(CellKind.Lstm, 1, 8, outputs: 1);
         var random = new Random(9);
         float[] parameters = [.. Enumerable.Range(0, new ParameterLayout(shape).Length).Select(_ => (random.NextSingle() - 0.5f) * 0.6f)];
         for (int output = 0; isStream && output < shape.Outputs; output++)
             parameters[^(shape.Outputs - output)] = output % 3 - 1;   // biases of the head: 5 %, median, 95 %
-        return ForecasterFile.Create(ModelFile.Parse("trained", ModelFile.Format(shape, parameters, isStream
-            ? new Dictionary<string, string> { [ForecasterFile.EncoderKey] = encoder, [ForecasterFile.StreamKey] = constants.ToJson() }
-            : new Dictionary<string, string> { [ForecasterFile.MeanKey] = "[20]", [ForecasterFile.DeviationKey] = "[4]" })));
+        Dictionary<string, string> metadata = isStream
+            ? new() { [ForecasterFile.EncoderKey] = encoder, [ForecasterFile.StreamKey] = constants.ToJson() }
+            : new() { [ForecasterFile.MeanKey] = "[20]", [ForecasterFile.DeviationKey] = "[4]" };
+        if (golden is not null)
+            metadata[GoldenForecasts.Key] = golden;
+        return ModelFile.Parse("trained", ModelFile.Format(shape, parameters, metadata));
     }
 }

@@ -2,6 +2,7 @@ using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
 using StreamRnn.Trainer.Recipes;
+using StreamRnn.Trainer.Verification;
 
 namespace StreamRnn.Trainer.Tests;
 
@@ -56,6 +57,32 @@ public class RecipeTests
             encoder.Encode(memory, series.Times[t], series.Values[t], inputs);
             ReadOnlySpan<float> outputs = batch.Outputs.Slice(t * encoder.OutputCount, encoder.OutputCount);
             Assert.Equal(encoder.Decode(memory, series.Values[t], outputs).Value, replay[t].Next);
+        }
+    }
+
+    [Fact]
+    public void A_trained_model_records_what_it_forecasts_and_an_edited_constant_of_its_encoder_is_found()
+    {
+        var recipe = new StreamRecipe();
+        TrainedModel model = Train(recipe, recipe.Defaults with { Hidden = 4, Epochs = 1 }, Data.Hourly(400));
+        string folder = Directory.CreateTempSubdirectory("golden").FullName;
+        try
+        {
+            string path = Path.Combine(folder, "m.safetensors");
+            File.WriteAllBytes(path, model.File);
+            CheckResult result = ModelCheck.Check(path, data: null);
+            Assert.True(result.Holds);
+            Assert.Equal(24, result.Quantities.Single(quantity => quantity.Name == "golden forecasts").Count);
+
+            ReferenceFile file = ReferenceFile.Read(path);
+            StreamEncoding constants = StreamEncoding.Parse("m", file.Metadata[ForecasterFile.StreamKey]);
+            file.Metadata[ForecasterFile.StreamKey] = (constants with { Center = constants.Center * 1.01 }).ToJson();
+            file.Write(folder, "m.safetensors");
+            Assert.Contains("golden_forecasts", Assert.Throws<InvalidDataException>(() => ModelCheck.Check(path, data: null)).Message);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
         }
     }
 

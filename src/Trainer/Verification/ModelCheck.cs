@@ -1,4 +1,5 @@
 using StreamRnn.Cells;
+using StreamRnn.Detection;
 
 namespace StreamRnn.Trainer.Verification;
 
@@ -17,7 +18,7 @@ public static class ModelCheck
         if (File.Exists(path))
             return [path];
         if (!Directory.Exists(path))
-            throw new InvalidDataException($"{path}: there is no such file or folder.");
+            throw new InvalidDataException($"{path}: there is no such file or folder; name a model, a reference case or a folder of them.");
         string[] found = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
             .Where(IsCheckedAlone)
             .OrderBy(file => file, StringComparer.Ordinal)];
@@ -42,8 +43,12 @@ public static class ModelCheck
         ModelFile model = ModelFile.Load(path);   // replays the golden vectors
         if (TrainedModel.ExpectedFiles(path).Any())
             return TrainedModel.Check(file, data);
+        if (ForecasterFile.IsForWorker(model))
+            ForecasterFile.Create(model);   // replays the golden forecasts
         return model.HasGoldenVectors
-            ? new CheckResult(file.File, "model", model.Shape.ToString(), [Golden(file)])
+            ? new CheckResult(file.File, "model", model.Shape.ToString(), GoldenForecasts.Count(model) is > 0 and int count
+                ? [Golden(file), new Quantity("golden forecasts", count, 0, 0, 0)]
+                : [Golden(file)])
             : throw file.Refuse($"there is nothing to hold it against: no golden vectors in the file and no {Path.GetFileNameWithoutExtension(path)}_expected.safetensors "
                 + "or .csv beside it; a file written by 'streamrnn train' has golden vectors");
     }

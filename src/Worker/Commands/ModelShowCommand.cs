@@ -30,6 +30,8 @@ internal static class ModelShowCommand
         show.SetAction(parsed =>
         {
             ModelFile model = ModelFile.Load(ShippedModel.Resolve(parsed.GetRequiredValue(file)));   // replays the golden vectors
+            if (ForecasterFile.IsForWorker(model))
+                ForecasterFile.Create(model);   // and the golden forecasts
             if (parsed.GetValue(json))
                 PrintJson(model);
             else

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamRnn.Cells;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
@@ -66,5 +67,30 @@ public sealed class ModelCommandTests : IDisposable
         (int exitCode, string output, string error) = await Executable.RunAsync("model", "show", path);
         Assert.Equal((1, ""), (exitCode, output));
         Assert.Contains("a.safetensors", Assert.Single(error.Trim().Split('\n')));
+    }
+
+    [Theory]
+    [InlineData("model", "show", "MODEL")]
+    [InlineData("model", "check", "MODEL")]
+    [InlineData("evaluate", "DATA", "--model", "MODEL")]
+    [InlineData("replay", "DATA", "--out", "OUT", "--model", "MODEL")]
+    [InlineData("run", "--embedded-broker", "0", "--model", "MODEL")]
+    [InlineData("config", "check", "--embedded-broker", "0", "--model", "MODEL")]
+    public async Task A_model_that_is_not_there_or_whose_encoder_is_damaged_is_refused_in_one_line_by_every_verb(params string[] arguments)
+    {
+        string damaged = Path.Combine(_folder, "damaged.safetensors"), data = Path.Combine(_folder, "a.csv");
+        ModelShape shape = new(CellKind.Gru, 1, 4, outputs: 1);
+        File.WriteAllBytes(damaged, ModelFile.Format(shape, new float[new ParameterLayout(shape).Length],
+            new Dictionary<string, string> { ["encoder"] = "stream", ["stream"] = "{bad" }));
+        File.WriteAllLines(data, ["time,flow", "0,1", "1,2"]);
+        foreach ((string model, string reason) in ((string, string)[])[(damaged, "train it again"), (Path.Combine(_folder, "nowhere.safetensors"), "does not exist;|no such file or folder;")])
+        {
+            string[] filled = Array.ConvertAll(arguments, argument => argument switch { "MODEL" => model, "DATA" => data, "OUT" => Path.Combine(_folder, "out"), _ => argument });
+            (int exitCode, string output, string error) = await Executable.RunAsync(filled);
+            Assert.Equal((1, ""), (exitCode, output));
+            string message = Assert.Single(error.Trim().Split('\n'));
+            Assert.Contains(Path.GetFileNameWithoutExtension(model), message);
+            Assert.Matches(reason, message);
+        }
     }
 }
