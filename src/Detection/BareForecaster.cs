@@ -45,6 +45,10 @@ public sealed class BareForecaster : Forecaster
             StreamOf(slab[own.Rows[i]]).Expect(own.Outputs(i, 1)[0], ref own.Verdicts[i]);
     }
 
+    public override ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => row.Slice(_model.TopHiddenOffset, _model.Shape.Hidden);
+
+    public override long StepsOf(Span<float> row) => StreamOf(row).Rows;
+
     private ref Stream StreamOf(Span<float> row) => ref Unsafe.As<float, Stream>(ref row[_streamStart]);
 
     private sealed class Batch(SequenceModel model, int capacity) : EncodedBatch(model, capacity);
@@ -56,6 +60,8 @@ public sealed class BareForecaster : Forecaster
         private double _forecast;
         private Normaliser _normaliser;
         private float _z;
+
+        public readonly long Rows => _rows;
 
         public (float Z, float Difference) Observe(double value, ref Verdict verdict)
         {

@@ -125,6 +125,10 @@ public sealed class DetectorForecaster : Forecaster
         detector.Expect(batch.Values[i], forecast, HasOwnHead, ref batch.Verdicts[i]);
     }
 
+    public override ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => row.Slice(_model.TopHiddenOffset, _model.Shape.Hidden);
+
+    public override long StepsOf(Span<float> row) => DetectorOf(row).Rows;
+
     private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);
 
     private Span<float> MemoryOf(Span<float> row) => row[_memoryStart..];

@@ -23,6 +23,12 @@ public abstract class Forecaster
     /// <summary>Steps every stream of the batch once and fills in its verdicts.</summary>
     /// <remarks>A stream's numbers depend on its own row and values alone. Reads no clock, allocates nothing.</remarks>
     public abstract void Step(StateSlab slab, StepBatch batch);
+
+    /// <summary>The top layer's h in a row; empty where there is none.</summary>
+    public virtual ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => [];
+
+    /// <summary>Steps that a row has seen.</summary>
+    public virtual long StepsOf(Span<float> row) => 0;
 }
 
 /// <summary>Up to a capacity of observations, at most one per stream; structure of arrays, [Count] each.</summary>

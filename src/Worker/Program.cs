@@ -14,6 +14,7 @@ RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores 
     ModelCommand.Create(),
     PublishCommand.Create(),
     BenchCommand.Create(),
+    StateCommand.Create(),
     ChaosCommand.Create(),
 };
 

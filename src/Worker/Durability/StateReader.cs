@@ -1,0 +1,116 @@
+using StreamRnn.Cells;
+using StreamRnn.Detection;
+using StreamRnn.Ingest;
+using StreamRnn.Worker.Commands;
+using StreamRnn.Worker.Engine;
+
+namespace StreamRnn.Worker.Durability;
+
+/// <summary>A step as it was made again.</summary>
+internal readonly record struct LastStep(long Time, double Value, Verdict Verdict);
+
+/// <summary>
+/// The states in a data directory, for people: the oldest snapshot that the log still follows, and every tick after it stepped again, so that
+/// as many streams as can be have a last step. Writes nothing.
+/// </summary>
+internal sealed class StateReader
+{
+    private readonly JournalState _state;
+    private readonly List<(Forecaster Forecaster, StateSlab Slab, StepBatch Batch)> _models = [];
+    private readonly SortedDictionary<int, (int Model, int Row)> _places = [];
+    private readonly Dictionary<int, LastStep> _last = [];
+    private readonly ModelMap _map;
+    private readonly long _after;
+
+    /// <param name="models">Finds the models of a set-up by their hashes, in its order.</param>
+    /// <exception cref="InvalidDataException">The log is damaged; says what to do.</exception>
+    public StateReader(IDataFiles files, Func<Setup, IReadOnlyList<Forecaster>> models)
+    {
+        SnapshotStore store = new(files);
+        LogReader reader = new(files);
+        _state = new JournalState(new StreamDirectory(1 << 22), redeliveryCapacity: 4096);
+        IReadOnlyList<SnapshotHead> parts = store.Find();
+        string? first = files.List().FirstOrDefault(LogFormat.IsSegment);
+        long logged = first is null ? long.MaxValue : LogFormat.FirstPosition(first);
+        int used = 0;
+        while (used < parts.Count && (used == 0 ? 0 : parts[used - 1].Position) + 1 < logged)
+            used++;
+        SnapshotHead[] snapshot = [.. parts.Take(used)];
+        _after = used == 0 ? 0 : snapshot[^1].Position;
+
+        Setup? setup = parts.Count > 0 ? parts[^1].Setup : null;
+        if (setup is null)
+            reader.Read(_after, (records, position) => setup ??= SetupIn(records, position));
+        if (setup is null)
+            throw new CommandFailedException("the data directory holds no input log; name the one that a worker was given with --data-dir");
+
+        IReadOnlyList<Forecaster> loaded = models(setup);
+        _map = new ModelMap(loaded[^1], _state.Directory,
+            [.. loaded.SkipLast(1).Select((model, i) => (new StreamPattern(setup.Models[i].Pattern!), model))]);
+        foreach (Forecaster model in loaded)
+            _models.Add((model, new StateSlab(model.RowFloats), model.CreateBatch(1)));
+
+        store.Load(snapshot, _state, sessions: null, (stream, model, row) => row.CopyTo(RowOf(stream, model)));
+        reader.Read(_after, Visit);
+    }
+
+    /// <summary>Streams that have a state.</summary>
+    public IEnumerable<int> Streams => _places.Keys;
+
+    public string Name(int stream) => _state.Directory.Name(stream);
+
+    public Forecaster ModelOf(int stream) => _models[_places[stream].Model].Forecaster;
+
+    public Span<float> RowOf(int stream) => _models[_places[stream].Model].Slab[_places[stream].Row];
+
+    /// <summary>Null where it is in the snapshot and the log does not reach back to it.</summary>
+    public LastStep? LastOf(int stream) => _last.TryGetValue(stream, out LastStep step) ? step : null;
+
+    private Span<float> RowOf(int stream, int model)
+    {
+        if (!_places.TryGetValue(stream, out (int Model, int Row) place))
+        {
+            _places[stream] = place = (model, _models[model].Slab.Add());
+            _models[model].Forecaster.Initialise(RowOf(stream));
+        }
+        return _models[place.Model].Slab[place.Row];
+    }
+
+    private void Visit(ReadOnlySpan<byte> records, long firstPosition)
+    {
+        FrameReader frame = new(records, firstPosition);
+        while (frame.TryRead(out LogRecord record))
+        {
+            for (int i = 0; i < record.TickCount; i++)
+            {
+                frame.ReadTick(out int stream, out long time, out double value);
+                if (record.Position > _after)
+                    Step(stream, time, value);
+            }
+            if (record.TickCount == 0 && record.Position > _after)
+                _state.Apply(in record);
+        }
+    }
+
+    private void Step(int stream, long time, double value)
+    {
+        if (!_places.ContainsKey(stream))
+            RowOf(stream, _map.ModelOf(stream));
+        (Forecaster forecaster, StateSlab slab, StepBatch batch) = _models[_places[stream].Model];
+        (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, _places[stream].Row, time, value);
+        forecaster.Step(slab, batch);
+        _last[stream] = new LastStep(time, value, batch.Verdicts[0]);
+    }
+
+    private static Setup? SetupIn(ReadOnlySpan<byte> records, long position)
+    {
+        FrameReader frame = new(records, position);
+        while (frame.TryRead(out LogRecord record))
+        {
+            if (record.Kind == LogRecordKind.Setup)
+                return Setup.Parse(record.Bytes);
+            frame.SkipTicks(record.TickCount);
+        }
+        return null;
+    }
+}

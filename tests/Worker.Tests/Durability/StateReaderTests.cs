@@ -1,0 +1,39 @@
+using StreamRnn.Ingest.Tests.Mqtt.Client;
+using StreamRnn.Worker.Durability;
+using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Tests.Engine;
+
+namespace StreamRnn.Worker.Tests.Durability;
+
+public sealed class StateReaderTests
+{
+    [Theory, InlineData(false), InlineData(true)]
+    public void The_last_step_of_every_stream_is_what_left_last(bool stoppedInOrder)
+    {
+        List<Forecast> outputs = [];
+        FaultyFiles files = new();
+        DurableEngine engine = new(files, shards: 2, outputs);
+        for (int i = 0; i < 500; i++)
+            engine.Send(null, null, 0, $"t{i % 7}", $"{i}", qos: 0);
+        if (stoppedInOrder)
+            engine.Stop();
+        else
+            Wait.Until(() => engine.Published == 500, "every forecast");
+        FaultyFiles left = files.AfterKill();
+        string[] names = [.. left.List()];
+
+        StateReader states = new(left, _ => [new ChainForecaster()]);
+        int[] known = [.. states.Streams.Where(stream => states.LastOf(stream) is not null)];
+        Assert.Equal(7, states.Streams.Count());
+        Assert.NotEmpty(known);
+        foreach (int stream in known)
+        {
+            Forecast last = outputs.Last(output => output.Stream == stream);
+            LastStep step = states.LastOf(stream)!.Value;
+            Assert.Equal((last.Time, last.Value, last.Verdict.N, last.Verdict.Next), (step.Time, step.Value, step.Verdict.N, step.Verdict.Next));
+        }
+        Assert.Equal(names, left.List());
+        if (!stoppedInOrder)
+            engine.Dispose();
+    }
+}
