@@ -90,7 +90,7 @@ public sealed class RecordingSinkTests : IDisposable
         sink.Complete();
 
         Assert.Equal(0, allocated);
-        Assert.Equal(written[^1], written[^(Streams / 2)]);   // between writes of the last batch
+        Assert.Contains(written.Zip(written.Skip(Streams / 2)), pair => pair.First == pair.Second);   // through half a batch of writes
     }
 
     private static Forecast[] Round(long n) => [.. Enumerable.Range(0, Streams).Select(stream => new Forecast
