@@ -9,7 +9,7 @@ namespace StreamRnn.Worker.Configuration;
 internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
 {
     /// <summary>What a shard holds for one stream of the largest model.</summary>
-    public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(MicroBatch.BytesPerStream);
+    public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(StreamRows.BytesPerStream);
 
     /// <summary>The file each model was read from.</summary>
     public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();

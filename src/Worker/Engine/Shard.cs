@@ -13,6 +13,7 @@ internal sealed class Shard
 {
     private readonly int _index;
     private readonly Thread _thread;
+    private readonly StreamRows _rows;
     private readonly MicroBatch _batch;
     private readonly ForecastQueue _forecasts;
     private readonly Publisher _publisher;
@@ -29,7 +30,8 @@ internal sealed class Shard
     {
         (_index, _forecasts, _publisher, _metrics, _traces) = (index, forecasts, publisher, metrics, traces);
         Ticks = new TickQueue(capacity.Ticks);
-        _batch = new MicroBatch(models, index, capacity.Shards, rows);
+        _rows = new StreamRows(models, index, capacity.Shards, rows);
+        _batch = new MicroBatch(models.Models, _rows);
         _block = forecasts.Rent();
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
     }
@@ -40,9 +42,9 @@ internal sealed class Shard
     /// <summary>Ticks stepped so far.</summary>
     public long Stepped => Volatile.Read(ref _stepped);
 
-    public int StreamCount => _batch.StreamCount;
+    public int StreamCount => _rows.StreamCount;
 
-    public long StateBytes => _batch.StateBytes;
+    public long StateBytes => _rows.StateBytes;
 
     /// <summary>How long it has worked so far: what it would take to step all of that again.</summary>
     public TimeSpan Busy => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _busyTicks));
@@ -50,7 +52,7 @@ internal sealed class Shard
     public void Start() => _thread.Start();
 
     /// <summary>Puts a stream's state back, before the start.</summary>
-    public void Restore(int stream, int model, ReadOnlySpan<float> row) => _batch.Restore(stream, model, row);
+    public void Restore(int stream, int model, ReadOnlySpan<float> row) => _rows.Restore(stream, model, row);
 
     public void Join() => _thread.Join();
 
@@ -83,14 +85,14 @@ internal sealed class Shard
                 if (_block.Room < _batch.Count)
                     Release();
                 _batch.CopyTo(_block, waiting);
-                _batch.GoOnSaving();
+                _rows.GoOnSaving();
             }
-            while (_batch.IsSaving && Ticks.Count == 0)
-                _batch.GoOnSaving();
+            while (_rows.IsSaving && Ticks.Count == 0)
+                _rows.GoOnSaving();
             if (Ticks.Count == 0 && !_publisher.TryPublish(_block))
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
-        _batch.GoOnSaving(toTheEnd: true);
+        _rows.GoOnSaving(toTheEnd: true);
         _forecasts.Complete();
     }
 
@@ -99,7 +101,7 @@ internal sealed class Shard
         _block.Cut = control.Position;
         Release();
         if (control.Control != TickControl.Cut)
-            _batch.BeginSaving(all: control.Control == TickControl.SaveAll);
+            _rows.BeginSaving(all: control.Control == TickControl.SaveAll);
     }
 
     private void Trace(ReadOnlySpan<Tick> stepped, long startedAt)
