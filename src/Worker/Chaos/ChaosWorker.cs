@@ -18,17 +18,9 @@ internal sealed class ChaosWorker((string Host, int Port)? broker, int port, str
 
     public void Start()
     {
-        ProcessStartInfo start = new(Environment.ProcessPath!)
-        {
-            WorkingDirectory = AppContext.BaseDirectory,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) != "streamrnn")
-            start.ArgumentList.Add(typeof(ChaosWorker).Assembly.Location);
         string[] link = broker is (string host, int outside) ? ["--host", host, "--port", $"{outside}"] : ["--embedded-broker", $"{port}"];
-        foreach (string argument in (string[])["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", "2"])
-            start.ArgumentList.Add(argument);
+        ProcessStartInfo start = OwnExecutable.With(
+            ["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", "2"]);
         start.Environment["StreamRnn__Mqtt__ClientId"] = client;
         if (hasty)
         {

@@ -22,6 +22,7 @@ internal static class BenchCommand
         bench.Subcommands.Add(BenchTrain.Create(json));
         bench.Subcommands.Add(BenchWire.Create(json));
         bench.Subcommands.Add(BenchDurable.Create(json, seconds));
+        bench.Subcommands.Add(BenchSoak.Create(json));
         bench.Subcommands.Add(BenchTextbook.Create(json));
         bench.SetAction(parsed =>
         {

@@ -86,7 +86,7 @@ internal sealed record BenchMachine(string Processor, string Runtime, int LaneFl
         return (a + b + c + d + e + f + g + h).ToScalar() > 0 ? 8 * 4 : 0;
     }
 
-    private static string ProcessorName()
+    public static string ProcessorName()
     {
         const string LinuxList = "/proc/cpuinfo";
         string? line = File.Exists(LinuxList) ? File.ReadLines(LinuxList).FirstOrDefault(text => text.StartsWith("model name", StringComparison.Ordinal)) : null;

@@ -20,4 +20,19 @@ internal static class Bounded
                 return byDefault;
             },
         };
+
+    /// <summary>The same for a length of time.</summary>
+    /// <param name="byDefault">As it would be written.</param>
+    public static Option<TimeSpan> Duration(string name, string description, string byDefault, TimeSpan least) =>
+        new(name)
+        {
+            Description = $"{description} Written as {Commands.Duration.Forms}; {byDefault} unless given.",
+            DefaultValueFactory = _ => Commands.Duration.TryParse(byDefault, out TimeSpan length) ? length : throw new FormatException(byDefault),
+            CustomParser = result =>
+            {
+                if (!Commands.Duration.TryParse(result.Tokens[0].Value, out TimeSpan length) || length < least)
+                    result.AddError($"{name} is '{result.Tokens[0].Value}'; it takes {Commands.Duration.Forms}, and at least {least.TotalMilliseconds:0}ms.");
+                return length;
+            },
+        };
 }

@@ -15,10 +15,13 @@ internal static class HealthCommand
         Command health = new("health", "Ask the worker on this machine whether it is ready; 0 for yes, 1 for no.");
         Option<int?> port = new("--port") { Description = "Port of its probes; Probes:Port unless given.", HelpName = "PORT" };
         Option<bool> live = new("--live") { Description = "Ask only whether it is alive." };
+        Option<bool> status = new("--status") { Description = "Ask what it counts, as JSON: streams, ticks, refusals by reason, bytes written." };
         health.Add(port);
         health.Add(live);
-        health.SetAction((parsed, cancelled) =>
-            AskAsync(parsed.GetValue(port) ?? ConfiguredPort(), parsed.GetValue(live) ? Probes.Live : Probes.Ready, cancelled));
+        health.Add(status);
+        health.SetAction((parsed, cancelled) => AskAsync(
+            parsed.GetValue(port) ?? ConfiguredPort(),
+            parsed.GetValue(status) ? Probes.Status : parsed.GetValue(live) ? Probes.Live : Probes.Ready, cancelled));
         return health;
     }
 

@@ -15,7 +15,7 @@ internal sealed class DemoPage : IDisposable
 
     public static DemoPage Serve(int port, StreamWorker worker)
     {
-        DashboardPage page = new(worker.Board!, () => worker.Status, new Probes(() => true, () => worker.IsReady).AnswerAsync);
+        DashboardPage page = new(worker.Board!, () => worker.Status, new Probes(() => true, () => worker.IsReady, worker.WriteStatus).AnswerAsync);
         HttpEndpoint endpoint = new("Dashboard", "127.0.0.1", port, page.AnswerAsync, NullLogger.Instance);
         endpoint.StartAsync(CancellationToken.None).GetAwaiter().GetResult();
         return new DemoPage(endpoint);

@@ -9,18 +9,25 @@ namespace StreamRnn.Worker.Hosting;
 /// <item><c>/healthz/startup</c>: have models and states been loaded and the shards begun?</item>
 /// <item><c>/healthz/ready</c>: is that so, and have the subscriptions been acknowledged?</item>
 /// </list>
-/// 200 for yes, 503 for not yet, with one line that says why.
+/// 200 for yes, 503 for not yet, with one line that says why. And for people and scripts <c>/healthz/status</c>: what the worker counts.
 /// </summary>
 /// <param name="isStarted">Whether start-up is over.</param>
 /// <param name="isReady">Whether ticks can arrive.</param>
-internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady)
+/// <param name="status">JSON, see <see cref="StatusJson"/>.</param>
+internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady, Func<ReadOnlyMemory<byte>> status)
 {
     public const string Live = "/healthz/live";
     public const string Ready = "/healthz/ready";
     public const string Startup = "/healthz/startup";
+    public const string Status = "/healthz/status";
 
     public Task AnswerAsync(HttpContext context)
     {
+        if (context.Request.Path.Value == Status)
+        {
+            context.Response.ContentType = "application/json";
+            return context.Response.Body.WriteAsync(status()).AsTask();
+        }
         (bool yes, string answer) = context.Request.Path.Value switch
         {
             Live => (true, "live"),

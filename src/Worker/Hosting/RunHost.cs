@@ -63,7 +63,8 @@ internal static class RunHost
             StreamWorker worker = provider.GetRequiredService<StreamWorker>();
             return new Probes(
                 () => lifetime.ApplicationStarted.IsCancellationRequested,
-                () => worker.IsReady && lifetime.ApplicationStarted.IsCancellationRequested);
+                () => worker.IsReady && lifetime.ApplicationStarted.IsCancellationRequested,
+                worker.WriteStatus);
         });
         if (options.Probes.Port != 0)
         {

@@ -21,6 +21,7 @@ internal sealed class StreamWorker : IDisposable
 {
     private readonly IntakeGate _gate = new();
     private readonly TickTraces _traces;
+    private readonly WorkerMetrics _metrics;
     private readonly NoticeCodec _notices;
     private readonly TimeProvider _clock;
     private readonly byte[][] _filters;
@@ -38,7 +39,7 @@ internal sealed class StreamWorker : IDisposable
     public StreamWorker(StreamRnnOptions options, ModelCatalog models, WorkerMetrics metrics, TickTraces traces, ILoggerFactory loggers,
         TimeProvider clock, int watchedStreams = 0)
     {
-        (_traces, _clock) = (traces, clock);
+        (_traces, _metrics, _clock) = (traces, metrics, clock);
         _isBroker = options.Broker.Enabled;
         _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Filter))];
         _notices = new NoticeCodec(options.Publish.Prefix);
@@ -103,6 +104,9 @@ internal sealed class StreamWorker : IDisposable
 
     public WorkerStatus Status => new(
         Link.Description, IsReady, Streams.Count, AcceptedTickCount, Engine.Stepped, Engine.Published, Faults.Total);
+
+    /// <summary><see cref="Status"/> and what is counted, as JSON.</summary>
+    public ReadOnlyMemory<byte> WriteStatus() => StatusJson.Write(Status, _metrics.Read());
 
     /// <summary>Ticks handed to the shards: those that came, and those of an earlier run that were stepped again.</summary>
     public long AcceptedTickCount => Intake.AcceptedTickCount + RecoveredTickCount;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
@@ -32,5 +33,38 @@ public class BenchCommandTests
 
         Assert.Equal((2, ""), (exitCode, output));
         Assert.Contains($"{option} is '{value}'", error);
+    }
+
+    [Fact]
+    public async Task Soak_feeds_a_worker_more_topics_than_it_may_hold_and_every_tick_is_accounted_for()
+    {
+        string csv = Path.GetTempFileName();
+        (int exitCode, string output, string error) = await Executable.RunAsync("bench", "soak", "--duration", "2s", "--rate", "2000", "--topics", "2000",
+            "--limit", "1100", "--every", "200ms", "--csv", csv, "--json");
+        string[] rows = await File.ReadAllLinesAsync(csv);
+        File.Delete(csv);
+
+        Assert.Equal((0, ""), (exitCode, error));
+        JsonElement report = JsonDocument.Parse(output).RootElement.GetProperty("report");
+        long sent = report.GetProperty("sent").GetInt64(), refused = report.GetProperty("refused").GetProperty("stream_limit").GetInt64();
+        Assert.InRange(sent, 1500, 20_000);   // on a machine with no time to spare it may last longer, or send less
+        Assert.Equal(sent, refused + report.GetProperty("stepped").GetInt64());
+        Assert.Equal(1100, report.GetProperty("streams").GetInt64());
+        Assert.True(report.GetProperty("anonymous").GetProperty("largest").GetInt64() > 1100 * 192);
+        Assert.StartsWith("seconds,resident_bytes,anonymous_bytes,", rows[0]);
+        Assert.All(rows, row => Assert.Equal(rows[0].Split(',').Length, row.Split(',').Length));
+    }
+
+    [Theory]
+    [InlineData("--topics", "10000000", "it takes 1 to 9999999")]
+    [InlineData("--duration", "0s", "at least 1000ms")]
+    [InlineData("--busy", "1.5", "it takes 0 to 1")]
+    public async Task What_a_soak_cannot_do_is_a_usage_error(string option, string value, string rule)
+    {
+        (int exitCode, string output, string error) = await Executable.RunAsync("bench", "soak", option, value);
+
+        Assert.Equal((2, ""), (exitCode, output));
+        Assert.Contains($"{option} is '{value}'", error);
+        Assert.Contains(rule, error);
     }
 }

@@ -35,8 +35,11 @@ public class RunCommandTests
         while (line?.Contains("Started") == false);
 
         (int healthy, string answer, _) = await Executable.RunAsync("health", "--port", $"{port}");
+        (int counted, string status, _) = await Executable.RunAsync("health", "--port", $"{port}", "--status");
         worker.Kill();
         Assert.Equal((0, "ready"), (healthy, answer.Trim()));
+        Assert.Equal(0, counted);
+        Assert.StartsWith("""{"link":"broker on 127.0.0.1:""", status);
 
         (int exitCode, _, _) = await Executable.RunAsync("run", "--embedded-broker", "0", "--duration", "100ms");
         Assert.Equal(0, exitCode);

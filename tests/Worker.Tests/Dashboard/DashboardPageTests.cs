@@ -22,7 +22,7 @@ public sealed class DashboardPageTests : IAsyncLifetime, IDisposable
     {
         _board = new LiveBoard(_directory, Capacity);
         DashboardPage page = new(_board, () => new WorkerStatus("broker on 127.0.0.1:1883", true, _directory.Count, 7, 6, 5, 4),
-            new Probes(() => true, () => true).AnswerAsync);
+            new Probes(() => true, () => true, () => default).AnswerAsync);
         _server = new HttpEndpoint("Dashboard", "127.0.0.1", port: 0, page.AnswerAsync, NullLogger.Instance);
     }
 

@@ -10,7 +10,7 @@ public class ProbesTests
     public async Task Each_probe_answers_its_own_question()
     {
         bool started = false, ready = false;
-        HttpEndpoint server = new("Probes", "127.0.0.1", port: 0, new Probes(() => started, () => ready).AnswerAsync, NullLogger.Instance);
+        HttpEndpoint server = new("Probes", "127.0.0.1", port: 0, new Probes(() => started, () => ready, () => "{}"u8.ToArray()).AnswerAsync, NullLogger.Instance);
         await server.StartAsync(CancellationToken.None);
         using HttpClient http = new() { BaseAddress = new Uri(server.Address!) };
 
@@ -24,6 +24,7 @@ public class ProbesTests
 
         ready = true;
         await ExpectAsync(Probes.Ready, HttpStatusCode.OK, "ready");
+        await ExpectAsync(Probes.Status, HttpStatusCode.OK, "{}");
         await ExpectAsync("/healthz", HttpStatusCode.NotFound, "");
         await server.StopAsync(CancellationToken.None);
 
