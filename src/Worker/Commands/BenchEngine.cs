@@ -28,7 +28,7 @@ internal static class BenchEngine
                 {
                     (double perSecond, double bytes) = Measure(model, streams, encoded, seconds);
                     yield return new BenchLine($"engine, {name}, {(encoded ? "outputs encoded" : "stepped without encoding")}",
-                        $"{streams} stream{(streams == 1 ? "" : "s")}", "ticks", perSecond, bytes, StreamRows.BytesPerStream(model));
+                        $"{streams} stream{(streams == 1 ? "" : "s")}", "ticks", perSecond, bytes, StreamRows.BytesPerStream(new RowKind(model, TickRule.Default)));
                 }
             }
         }

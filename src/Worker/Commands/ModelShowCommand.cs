@@ -50,7 +50,7 @@ internal static class ModelShowCommand
             Console.WriteLine($"    {parameter.Name,-26} {string.Join(" x ", parameter.Dimensions),-12} {parameter.Slot.Length,10:n0}");
         Console.WriteLine(Forecaster(model, out string? why) is Forecaster forecaster
             ? $"  in the worker  {Known(model, ForecasterFile.ForecasterKey)}, encoder {Known(model, ForecasterFile.EncoderKey)}, "
-                + $"{StreamRows.BytesPerStream(forecaster):n0} bytes a stream, {model.Model.StateFloats * sizeof(float):n0} of them recurrent"
+                + $"{StreamRows.BytesPerStream(new RowKind(forecaster, TickRule.Default)):n0} bytes a stream, {model.Model.StateFloats * sizeof(float):n0} of them recurrent"
             : $"  in the worker  not to be used: {why}");
         Console.WriteLine($"  golden vectors {(model.HasGoldenVectors ? "reproduced to the bit" : "none in the file")}");
         Console.WriteLine($"  sha-256        {model.Hash}");
@@ -125,7 +125,7 @@ internal static class ModelShowCommand
             forecaster = forecaster is null ? null : Known(model, ForecasterFile.ForecasterKey),
             encoder = forecaster is null ? null : Known(model, ForecasterFile.EncoderKey),
             notInTheWorker = why,
-            stateBytes = forecaster is null ? (int?)null : StreamRows.BytesPerStream(forecaster),
+            stateBytes = forecaster is null ? (int?)null : StreamRows.BytesPerStream(new RowKind(forecaster, TickRule.Default)),
             goldenVectors = model.HasGoldenVectors,
             sha256 = model.Hash,
             metadata = OtherMetadata(model).ToDictionary(entry => entry.Key, entry => Parse(entry.Value) ?? (JsonNode)entry.Value),

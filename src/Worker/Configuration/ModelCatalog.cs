@@ -9,7 +9,7 @@ namespace StreamRnn.Worker.Configuration;
 internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
 {
     /// <summary>What a shard holds for one stream of the largest model.</summary>
-    public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(StreamRows.BytesPerStream);
+    public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(model => StreamRows.BytesPerStream(new RowKind(model, TickRule.Default)));
 
     /// <summary>The file each model was read from.</summary>
     public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();
@@ -38,5 +38,5 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
         }
     }
 
-    public ModelMap Map(StreamDirectory directory) => ByPattern.Count == 0 ? new ModelMap(Standard) : new ModelMap(Standard, directory, ByPattern);
+    public ModelMap Map(StreamDirectory directory) => new(Standard, directory, ByPattern, []);
 }

@@ -1,12 +1,19 @@
 using System.Text.Json;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Durability;
 
 /// <summary>What steps are made with, as far as it can change a number. It is in the log before the first step it holds for.</summary>
 /// <param name="Models">Which model serves which streams, in order of preference; the standard one, without a pattern, comes last.</param>
-internal sealed record Setup(IReadOnlyList<SetupModel> Models)
+/// <param name="Rules">Which rule the ticks of which streams follow, likewise; null for the standard one alone.</param>
+internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<SetupRule>? Rules = null)
 {
+    /// <summary>What every stream follows for which no rule is named.</summary>
+    public static readonly SetupRule StandardRule = new(null, TickRule.Default, GuardFloats: 0);
+
+    public IReadOnlyList<SetupRule> Rules { get; init; } = Rules ?? [StandardRule];
+
     public static Setup Of(ModelCatalog models) =>
         new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, models.HashOf(entry.Model), entry.Model.RowFloats)),
             new SetupModel(null, models.Standard.Name, models.HashOf(models.Standard), models.Standard.RowFloats)]);
@@ -24,11 +31,14 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models)
         }
     }
 
+    /// <summary>Floats of a state row of a kind; kind = model * rules + rule.</summary>
+    public int RowFloats(int kind) => Models[kind / Rules.Count].RowFloats;
+
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this);
 
-    public bool Equals(Setup? other) => other is not null && Models.SequenceEqual(other.Models);
+    public bool Equals(Setup? other) => other is not null && Models.SequenceEqual(other.Models) && Rules.SequenceEqual(other.Rules);
 
-    public override int GetHashCode() => Models.Count;
+    public override int GetHashCode() => HashCode.Combine(Models.Count, Rules.Count);
 
     public override string ToString() => string.Join(", ", Models.Select(model => model.Pattern is null ? model.Name : $"{model.Name} for '{model.Pattern}'"));
 }
@@ -38,3 +48,8 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models)
 /// <param name="Sha256">Of the model file.</param>
 /// <param name="RowFloats">Of a stream's state row.</param>
 internal sealed record SetupModel(string? Pattern, string Name, string Sha256, int RowFloats);
+
+/// <summary>A rule of a set-up.</summary>
+/// <param name="Pattern">Null for the standard one.</param>
+/// <param name="GuardFloats">What it adds to a stream's state row.</param>
+internal sealed record SetupRule(string? Pattern, TickRule Rule, int GuardFloats);

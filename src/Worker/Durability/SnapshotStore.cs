@@ -6,7 +6,7 @@ using StreamRnn.Ingest;
 namespace StreamRnn.Worker.Durability;
 
 /// <summary>Shown each saved row.</summary>
-internal delegate void RowVisitor(int stream, int model, ReadOnlySpan<float> row);
+internal delegate void RowVisitor(int stream, int kind, ReadOnlySpan<float> row);
 
 /// <summary>
 /// The snapshots of a data directory. A snapshot stands alone or adds to the one before it; the two newest are kept with all they need, and
@@ -171,9 +171,9 @@ internal sealed class SnapshotStore(IDataFiles files)
         while (!rows.IsEmpty)
         {
             int stream = BinaryPrimitives.ReadInt32LittleEndian(rows);
-            int model = BinaryPrimitives.ReadInt32LittleEndian(rows[4..]);
-            int bytes = setup.Models[model].RowFloats * sizeof(float);
-            visit(stream, model, MemoryMarshal.Cast<byte, float>(rows.Slice(8, bytes)));
+            int kind = BinaryPrimitives.ReadInt32LittleEndian(rows[4..]);
+            int bytes = setup.RowFloats(kind) * sizeof(float);
+            visit(stream, kind, MemoryMarshal.Cast<byte, float>(rows.Slice(8, bytes)));
             rows = rows[(8 + bytes)..];
         }
     }

@@ -16,8 +16,8 @@ internal readonly record struct LastStep(long Time, double Value, Verdict Verdic
 internal sealed class StateReader
 {
     private readonly JournalState _state;
-    private readonly List<(Forecaster Forecaster, StateSlab Slab, StepBatch Batch)> _models = [];
-    private readonly SortedDictionary<int, (int Model, int Row)> _places = [];
+    private readonly List<(RowKind Kind, StateSlab Slab, StepBatch Batch)> _kinds = [];
+    private readonly SortedDictionary<int, (int Kind, int Row)> _places = [];
     private readonly Dictionary<int, LastStep> _last = [];
     private readonly ModelMap _map;
     private readonly long _after;
@@ -46,11 +46,12 @@ internal sealed class StateReader
 
         IReadOnlyList<Forecaster> loaded = models(setup);
         _map = new ModelMap(loaded[^1], _state.Directory,
-            [.. loaded.SkipLast(1).Select((model, i) => (new StreamPattern(setup.Models[i].Pattern!), model))]);
-        foreach (Forecaster model in loaded)
-            _models.Add((model, new StateSlab(model.RowFloats), model.CreateBatch(1)));
+            [.. loaded.SkipLast(1).Select((model, i) => (new StreamPattern(setup.Models[i].Pattern!), model))],
+            [.. setup.Rules.SkipLast(1).Select(rule => (new StreamPattern(rule.Pattern!), rule.Rule))]);
+        foreach (RowKind kind in _map.Kinds)
+            _kinds.Add((kind, new StateSlab(kind.RowFloats), kind.Model.CreateBatch(1)));
 
-        store.Load(snapshot, _state, sessions: null, (stream, model, row) => row.CopyTo(RowOf(stream, model)));
+        store.Load(snapshot, _state, sessions: null, (stream, kind, row) => row.CopyTo(RowOf(stream, kind)));
         reader.Read(_after, Visit);
     }
 
@@ -59,21 +60,21 @@ internal sealed class StateReader
 
     public string Name(int stream) => _state.Directory.Name(stream);
 
-    public Forecaster ModelOf(int stream) => _models[_places[stream].Model].Forecaster;
+    public Forecaster ModelOf(int stream) => _kinds[_places[stream].Kind].Kind.Model;
 
-    public Span<float> RowOf(int stream) => _models[_places[stream].Model].Slab[_places[stream].Row];
+    public Span<float> RowOf(int stream) => _kinds[_places[stream].Kind].Slab[_places[stream].Row];
 
     /// <summary>Null where it is in the snapshot and the log does not reach back to it.</summary>
     public LastStep? LastOf(int stream) => _last.TryGetValue(stream, out LastStep step) ? step : null;
 
-    private Span<float> RowOf(int stream, int model)
+    private Span<float> RowOf(int stream, int kind)
     {
-        if (!_places.TryGetValue(stream, out (int Model, int Row) place))
+        if (!_places.TryGetValue(stream, out (int Kind, int Row) place))
         {
-            _places[stream] = place = (model, _models[model].Slab.Add());
-            _models[model].Forecaster.Initialise(RowOf(stream));
+            _places[stream] = place = (kind, _kinds[kind].Slab.Add());
+            _kinds[kind].Kind.Initialise(RowOf(stream));
         }
-        return _models[place.Model].Slab[place.Row];
+        return _kinds[place.Kind].Slab[place.Row];
     }
 
     private void Visit(ReadOnlySpan<byte> records, long firstPosition)
@@ -95,10 +96,10 @@ internal sealed class StateReader
     private void Step(int stream, long time, double value)
     {
         if (!_places.ContainsKey(stream))
-            RowOf(stream, _map.ModelOf(stream));
-        (Forecaster forecaster, StateSlab slab, StepBatch batch) = _models[_places[stream].Model];
+            RowOf(stream, _map.KindOf(stream));
+        (RowKind kind, StateSlab slab, StepBatch batch) = _kinds[_places[stream].Kind];
         (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, _places[stream].Row, time, value);
-        forecaster.Step(slab, batch);
+        kind.Model.Step(slab, batch);
         _last[stream] = new LastStep(time, value, batch.Verdicts[0]);
     }
 

@@ -11,16 +11,16 @@ internal sealed class MicroBatch
     public const int Capacity = 64;
 
     private readonly StreamRows _rows;
-    private readonly Forecaster[] _models;
-    private readonly StepBatch[] _batches;   // one per model
-    private readonly int[] _model = new int[Capacity];
+    private readonly IReadOnlyList<RowKind> _kinds;
+    private readonly StepBatch?[] _batches;   // one per kind, made when its first stream comes
+    private readonly int[] _kind = new int[Capacity];
     private readonly int[] _entry = new int[Capacity];
     private int _count;
 
-    public MicroBatch(IReadOnlyList<Forecaster> models, StreamRows rows)
+    public MicroBatch(StreamRows rows)
     {
-        (_models, _rows) = ([.. models], rows);
-        _batches = [.. models.Select(model => model.CreateBatch(Capacity))];
+        (_kinds, _rows) = (rows.Kinds, rows);
+        _batches = new StepBatch?[_kinds.Count];
     }
 
     /// <summary>Ticks in the batch.</summary>
@@ -35,8 +35,8 @@ internal sealed class MicroBatch
     {
         _rows.BeginBatch();
         _count = 0;
-        foreach (StepBatch batch in _batches)
-            batch.Count = 0;
+        foreach (StepBatch? batch in _batches)
+            batch?.Count = 0;
 
         int room = Math.Min(waiting.Length, Capacity);
         while (_count < room && waiting[_count].Control == TickControl.None && TryAdd(in waiting[_count]))
@@ -47,10 +47,10 @@ internal sealed class MicroBatch
     /// <summary>Steps every stream of the batch once.</summary>
     public void Step()
     {
-        for (int model = 0; model < _models.Length; model++)
+        for (int kind = 0; kind < _batches.Length; kind++)
         {
-            if (_batches[model].Count > 0)
-                _models[model].Step(_rows.Slab(model), _batches[model]);
+            if (_batches[kind] is { Count: > 0 } batch)
+                _kinds[kind].Model.Step(_rows.Slab(kind), batch);
         }
     }
 
@@ -59,19 +59,19 @@ internal sealed class MicroBatch
     public void CopyTo(ForecastBlock block, ReadOnlySpan<Tick> ticks)
     {
         for (int i = 0; i < _count; i++)
-            block.Add(in ticks[i], _model[i], in _batches[_model[i]].Verdicts[_entry[i]]);
+            block.Add(in ticks[i], _kind[i], in _batches[_kind[i]]!.Verdicts[_entry[i]]);
     }
 
     private bool TryAdd(ref readonly Tick tick)
     {
-        if (!_rows.TryUse(tick.Stream, out int model, out int row))
+        if (!_rows.TryUse(tick.Stream, out int kind, out int row))
             return false;
-        StepBatch batch = _batches[model];
+        StepBatch batch = _batches[kind] ??= _kinds[kind].Model.CreateBatch(Capacity);
         int entry = batch.Count++;
         batch.Rows[entry] = row;
         batch.Times[entry] = tick.Time;
         batch.Values[entry] = tick.Value;
-        (_model[_count], _entry[_count]) = (model, entry);
+        (_kind[_count], _entry[_count]) = (kind, entry);
         return true;
     }
 }

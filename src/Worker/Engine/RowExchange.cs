@@ -6,7 +6,7 @@ namespace StreamRnn.Worker.Engine;
 /// The way of saved state rows from the shards to whoever writes them: a few pieces of memory that go round, so that a snapshot of any
 /// size takes a bounded room. A shard waits for a piece only while the writer is behind by all of them.
 /// <code>
-/// piece   rows back to back: stream (4)  model (4)  the row's floats
+/// piece   rows back to back: stream (4)  kind (4)  the row's floats
 /// </code>
 /// </summary>
 internal sealed class RowExchange
@@ -86,7 +86,7 @@ internal sealed class RowExchange
 /// <summary>Some saved rows.</summary>
 internal sealed class RowPiece(int bytes)
 {
-    /// <summary>In front of each row: stream and model.</summary>
+    /// <summary>In front of each row: stream and kind.</summary>
     public const int RowHeaderBytes = 8;
 
     private byte[] _bytes = new byte[bytes];
@@ -104,14 +104,14 @@ internal sealed class RowPiece(int bytes)
     }
 
     /// <returns>False where there is no room for it.</returns>
-    public bool TryAdd(int stream, int model, ReadOnlySpan<float> row)
+    public bool TryAdd(int stream, int kind, ReadOnlySpan<float> row)
     {
         ReadOnlySpan<byte> floats = MemoryMarshal.AsBytes(row);
         if (_length + RowHeaderBytes + floats.Length > _bytes.Length)
             return false;
         Span<byte> to = _bytes.AsSpan(_length);
         MemoryMarshal.Write(to, stream);
-        MemoryMarshal.Write(to[4..], model);
+        MemoryMarshal.Write(to[4..], kind);
         floats.CopyTo(to[RowHeaderBytes..]);
         _length += RowHeaderBytes + floats.Length;
         RowCount++;

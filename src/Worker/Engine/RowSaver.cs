@@ -38,15 +38,15 @@ internal sealed class RowSaver(RowExchange exchange)
     /// <summary>Whether the walk over the places has not come to this one yet.</summary>
     public bool IsAhead(int place) => place >= _next && place < _end;
 
-    public void Save(int stream, int model, ReadOnlySpan<float> row)
+    public void Save(int stream, int kind, ReadOnlySpan<float> row)
     {
         int rowBytes = row.Length * sizeof(float);
         _piece ??= exchange.Rent(rowBytes);
-        if (_piece.TryAdd(stream, model, row))
+        if (_piece.TryAdd(stream, kind, row))
             return;
         exchange.Fill(_piece);
         _piece = exchange.Rent(rowBytes);
-        _piece.TryAdd(stream, model, row);
+        _piece.TryAdd(stream, kind, row);
     }
 
     /// <summary>Saves the next rows of the walk.</summary>

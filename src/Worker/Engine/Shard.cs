@@ -31,7 +31,7 @@ internal sealed class Shard
         (_index, _forecasts, _publisher, _metrics, _traces) = (index, forecasts, publisher, metrics, traces);
         Ticks = new TickQueue(capacity.Ticks);
         _rows = new StreamRows(models, index, capacity.Shards, rows);
-        _batch = new MicroBatch(models.Models, _rows);
+        _batch = new MicroBatch(_rows);
         _block = forecasts.Rent();
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
     }
@@ -52,7 +52,7 @@ internal sealed class Shard
     public void Start() => _thread.Start();
 
     /// <summary>Puts a stream's state back, before the start.</summary>
-    public void Restore(int stream, int model, ReadOnlySpan<float> row) => _rows.Restore(stream, model, row);
+    public void Restore(int stream, int kind, ReadOnlySpan<float> row) => _rows.Restore(stream, kind, row);
 
     public void Join() => _thread.Join();
 

@@ -68,9 +68,9 @@ public sealed class StreamEngine
     internal RowExchange Rows { get; }
 
     /// <summary>Puts a stream's state back, before the start.</summary>
-    /// <param name="model">Index into the models of <see cref="Models"/>.</param>
+    /// <param name="kind">Index into the kinds of <see cref="Models"/>.</param>
     /// <param name="row">As it was saved.</param>
-    public void Restore(int stream, int model, ReadOnlySpan<float> row) => _shards[stream % _shards.Length].Restore(stream, model, row);
+    public void Restore(int stream, int kind, ReadOnlySpan<float> row) => _shards[stream % _shards.Length].Restore(stream, kind, row);
 
     public void Start()
     {

@@ -1,11 +1,10 @@
 using StreamRnn.Cells;
-using StreamRnn.Detection;
 
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>
-/// The state rows of a shard's streams: which model serves a stream, where its row is, and what of all that is being saved. One slab per
-/// model. The shard's loop alone touches it.
+/// The state rows of a shard's streams: of which kind a stream is, where its row is, and what of all that is being saved. One slab per
+/// kind. The shard's loop alone touches it.
 /// </summary>
 internal sealed class StreamRows
 {
@@ -24,7 +23,7 @@ internal sealed class StreamRows
     {
         (_map, _shard, _shardCount) = (map, shard, shardCount);
         (_saver, _save) = (new RowSaver(exchange), SaveIfWanted);
-        _slabs = [.. map.Models.Select(model => new StateSlab(model.RowFloats))];
+        _slabs = [.. map.Kinds.Select(kind => new StateSlab(kind.RowFloats))];
 #if DEBUG
         _places = new Place[1];
 #else
@@ -32,8 +31,11 @@ internal sealed class StreamRows
 #endif
     }
 
-    /// <summary>What one stream of a model costs: its row in the slab and the place that leads there.</summary>
-    public static int BytesPerStream(Forecaster model) => (new StateSlab(model.RowFloats).RowFloats * sizeof(float)) + Place.Bytes;
+    /// <summary>What one stream of a kind costs: its row in the slab and the place that leads there.</summary>
+    public static int BytesPerStream(RowKind kind) => (new StateSlab(kind.RowFloats).RowFloats * sizeof(float)) + Place.Bytes;
+
+    /// <summary>What rows are made of.</summary>
+    public IReadOnlyList<RowKind> Kinds => _map.Kinds;
 
     /// <summary>Streams that have a state here.</summary>
     public int StreamCount { get; private set; }
@@ -53,22 +55,22 @@ internal sealed class StreamRows
     /// <summary>Whether states are being saved.</summary>
     public bool IsSaving => _saver.IsActive;
 
-    /// <summary>The rows of a model's streams.</summary>
-    public StateSlab Slab(int model) => _slabs[model];
+    /// <summary>The rows of a kind's streams.</summary>
+    public StateSlab Slab(int kind) => _slabs[kind];
 
     /// <summary>From here on every stream may be used once more.</summary>
     public void BeginBatch() => _batch++;
 
     /// <summary>Readies a stream's row for its step: made where this is its first, saved as it is where a cut wants that.</summary>
     /// <returns>False where the stream is in this batch already; then nothing is changed.</returns>
-    public bool TryUse(int stream, out int model, out int row)
+    public bool TryUse(int stream, out int kind, out int row)
     {
         ref Place place = ref PlaceOf(stream);
-        (model, row) = (place.Model, place.Row);
+        (kind, row) = (place.Kind, place.Row);
         if (place.LastBatch == _batch)
             return false;
         if (place.LastBatch == 0)
-            (model, row) = Settle(_map.ModelOf(stream), ref place);
+            (kind, row) = Settle(_map.KindOf(stream), ref place);
         else if (place.LastBatch <= _saver.CutBatch)
             SaveBeforeStep(stream / _shardCount, ref place);
         place.LastBatch = _batch;
@@ -88,12 +90,12 @@ internal sealed class StreamRows
 
     /// <summary>Puts a stream's state back, before the first batch.</summary>
     /// <param name="floats">As they were saved.</param>
-    public void Restore(int stream, int model, ReadOnlySpan<float> floats)
+    public void Restore(int stream, int kind, ReadOnlySpan<float> floats)
     {
         ref Place place = ref PlaceOf(stream);
         if (place.LastBatch == 0)
-            Settle(model, ref place);
-        floats.CopyTo(_slabs[place.Model][place.Row]);
+            Settle(kind, ref place);
+        floats.CopyTo(_slabs[place.Kind][place.Row]);
         place.LastBatch = _batch = 1;
         _saver.MarkSaved(_batch);
     }
@@ -107,13 +109,13 @@ internal sealed class StreamRows
         return ref _places[index];
     }
 
-    /// <summary>A stream's first tick: settles its model and its row.</summary>
-    private (int Model, int Row) Settle(int model, ref Place place)
+    /// <summary>A stream's first tick: settles its kind and its row.</summary>
+    private (int Kind, int Row) Settle(int kind, ref Place place)
     {
-        (place.Model, place.Row) = (model, _slabs[model].Add());
-        _map.Models[model].Initialise(_slabs[model][place.Row]);
+        (place.Kind, place.Row) = (kind, _slabs[kind].Add());
+        Kinds[kind].Initialise(_slabs[kind][place.Row]);
         StreamCount++;
-        return (place.Model, place.Row);
+        return (place.Kind, place.Row);
     }
 
     private void SaveBeforeStep(int index, ref Place place)
@@ -130,8 +132,8 @@ internal sealed class StreamRows
 
     private int Save(int index, ref Place place)
     {
-        int floats = _map.Models[place.Model].RowFloats;
-        _saver.Save((index * _shardCount) + _shard, place.Model, _slabs[place.Model][place.Row][..floats]);
+        int floats = Kinds[place.Kind].RowFloats;
+        _saver.Save((index * _shardCount) + _shard, place.Kind, _slabs[place.Kind][place.Row][..floats]);
         return floats * sizeof(float);
     }
 
@@ -142,7 +144,7 @@ internal sealed class StreamRows
 
         /// <summary>The batch it was last in; 0 before its first tick.</summary>
         public long LastBatch;
-        public int Model;
+        public int Kind;
         public int Row;
     }
 }

@@ -9,8 +9,8 @@ public struct Forecast
     /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
     public required int Stream;
 
-    /// <summary>Index of the model in the <see cref="Engine.ModelMap"/>.</summary>
-    public required int Model;
+    /// <summary>Index of the stream's kind in the <see cref="Engine.ModelMap"/>.</summary>
+    public required int Kind;
 
     /// <summary>Event time, nanoseconds since 1970 UTC.</summary>
     public required long Time;

@@ -22,11 +22,11 @@ public sealed class ForecastBlock(int capacity)
     public long LastPosition => Count == 0 ? 0 : _forecasts[Count - 1].Position;
 
     /// <summary>Adds what was said of a tick, written where it stays: a forecast is too large to be copied on the way.</summary>
-    public void Add(in Tick tick, int model, in Verdict verdict)
+    public void Add(in Tick tick, int kind, in Verdict verdict)
     {
         ref Forecast forecast = ref _forecasts[Count++];
         forecast.Stream = tick.Stream;
-        forecast.Model = model;
+        forecast.Kind = kind;
         forecast.Time = tick.Time;
         forecast.Value = tick.Value;
         forecast.Verdict = verdict;

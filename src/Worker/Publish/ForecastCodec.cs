@@ -34,7 +34,7 @@ public sealed class ForecastCodec
     {
         _directory = directory;
         _prefix = Encoding.UTF8.GetBytes(prefix + "/");
-        _models = [.. models.Models.Select(model => Encoding.UTF8.GetBytes($",\"model\":\"{JsonEncodedText.Encode(model.Name)}\""))];
+        _models = [.. models.Kinds.Select(kind => Encoding.UTF8.GetBytes($",\"model\":\"{JsonEncodedText.Encode(kind.Model.Name)}\""))];
     }
 
     /// <summary>Topic and payload of a forecast; valid until the next call.</summary>
@@ -87,7 +87,7 @@ public sealed class ForecastCodec
         at = AppendNumber(verdict.Score, to, at);
         at = verdict.Muted ? Append(",\"muted\":true,\"next\":"u8, to, at) : Append(",\"muted\":false,\"next\":"u8, to, at);
         at = AppendNumber(verdict.Next, to, at);
-        return Append(_models[forecast.Model], to, at);
+        return Append(_models[forecast.Kind], to, at);
     }
 
     /// <summary>Which channel weighed most, and all of them in nats.</summary>

@@ -27,7 +27,7 @@ public class EngineBenchmark
     public void Setup()
     {
         _model = Gru32();
-        _batch = new MicroBatch([_model], new StreamRows(new ModelMap(_model), shard: 0, shardCount: 1, new RowExchange(shards: 1)));
+        _batch = new MicroBatch(new StreamRows(new ModelMap(_model), shard: 0, shardCount: 1, new RowExchange(shards: 1)));
         _slab = new StateSlab(_model.RowFloats);
         _steps = _model.CreateBatch(MicroBatch.Capacity);
         for (int stream = 0; stream < Streams; stream++)

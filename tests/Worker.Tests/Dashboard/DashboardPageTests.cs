@@ -138,7 +138,7 @@ public sealed class DashboardPageTests : IAsyncLifetime, IDisposable
             new Forecast
             {
                 Stream = stream,
-                Model = 0,
+                Kind = 0,
                 Time = time,
                 Value = value,
                 Verdict = new Verdict

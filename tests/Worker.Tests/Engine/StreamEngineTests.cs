@@ -77,7 +77,7 @@ public sealed class StreamEngineTests : IDisposable
             Assert.Equal(TickFault.None, directory.TryGet(System.Text.Encoding.UTF8.GetBytes(topic), [], out _));
         CollectingSink sink = new();
         ModelMap models = new(new ChainForecaster("standard@0"), directory,
-            [(new StreamPattern("plant/+/pressure"), new ChainForecaster("pressure@1")), (new StreamPattern("plant/#"), new ChainForecaster("plant@2"))]);
+            [(new StreamPattern("plant/+/pressure"), new ChainForecaster("pressure@1")), (new StreamPattern("plant/#"), new ChainForecaster("plant@2"))], []);
         StreamEngine engine = new(models, new EngineCapacity(1), _metrics, sink);
         engine.Start();
 
@@ -85,7 +85,7 @@ public sealed class StreamEngineTests : IDisposable
         engine.Drain();
 
         Assert.Equal(30, sink.Forecasts.Count);
-        Assert.All(sink.Forecasts, f => Assert.Equal(((string[])["pressure@1", "plant@2", "standard@0"])[f.Stream], models.Models[f.Model].Name));
+        Assert.All(sink.Forecasts, f => Assert.Equal(((string[])["pressure@1", "plant@2", "standard@0"])[f.Stream], models.Kinds[f.Kind].Model.Name));
         Assert.All(sink.Forecasts, f => Assert.Equal((f.Packet / 3) + 1, f.Verdict.N));
     }
 

@@ -14,7 +14,7 @@ public class ForecastCodecTests
     private static readonly Forecast Example = new()
     {
         Stream = 0,
-        Model = 0,
+        Kind = 0,
         Time = 1_767_225_600_000_000_000,
         Value = 21.5,
         Verdict = new Verdict

@@ -96,7 +96,7 @@ public sealed class RecordingSinkTests : IDisposable
     private static Forecast[] Round(long n) => [.. Enumerable.Range(0, Streams).Select(stream => new Forecast
     {
         Stream = stream,
-        Model = 0,
+        Kind = 0,
         Time = n * EventTime.NanosecondsPerSecond,
         Value = stream + (n * 0.5),
         Verdict = new Verdict { N = n },

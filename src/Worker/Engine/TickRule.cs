@@ -1,0 +1,44 @@
+namespace StreamRnn.Worker.Engine;
+
+/// <summary>What becomes of a tick whose event time is older than the newest of its stream. Numbers are on disk and never change.</summary>
+public enum LateTicks
+{
+    /// <summary>It steps as it comes, with elapsed time 0.</summary>
+    Accept = 0,
+
+    /// <summary>Older than the newest that was stepped, it is dropped and counted as <c>late</c>.</summary>
+    Drop = 1,
+
+    /// <summary>Ticks are held until a bound has passed in event time, and step in the order of their times; what is older still is dropped.</summary>
+    Reorder = 2,
+}
+
+/// <summary>By what a tick is known that its producer, or a broker, has sent before. Numbers are on disk and never change.</summary>
+public enum TickOnce
+{
+    /// <summary>By nothing: every tick steps.</summary>
+    None = 0,
+
+    /// <summary>By the number its producer gave it, <c>seq</c> or <c>n</c> in the payload: numbers of a stream rise.</summary>
+    Sequence = 1,
+
+    /// <summary>By its event time: times of a stream rise, and none comes twice.</summary>
+    Time = 2,
+}
+
+/// <summary>What becomes of ticks that are late, or come again. What it remembers of a stream is the end of the stream's state row.</summary>
+public sealed record TickRule
+{
+    /// <summary>Every tick steps, in the order of arrival. Costs nothing.</summary>
+    public static readonly TickRule Default = new();
+
+    public LateTicks Late { get; init; }
+
+    /// <summary>How long ticks are held for older ones, in event time; 0 unless <see cref="LateTicks.Reorder"/>.</summary>
+    public TimeSpan LateBound { get; init; }
+
+    /// <summary>Ticks of one stream that are held at most; 0 unless <see cref="LateTicks.Reorder"/>.</summary>
+    public int LateCapacity { get; init; }
+
+    public TickOnce Once { get; init; }
+}
