@@ -37,6 +37,12 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <summary>The same, in place and with all sums in the frame.</summary>
     static abstract void Update(float* frame, float* h, float* c);
 
+    /// <summary>The gates that <see cref="Update"/> works with, for whoever wants to look at them; by the same fractions.</summary>
+    /// <param name="frame">[Chains] lanes.</param>
+    /// <param name="gates">One lane for each gate in the cell's order, <paramref name="step"/> floats apart; overwritten.</param>
+    /// <param name="step">Floats from one gate to the next.</param>
+    static abstract void Gates(float* frame, float* gates, nint step);
+
     /// <summary>
     /// The way back through <see cref="Update"/>, for one lane of units. Gate values are worked out from the sums again, by the same
     /// fractions.

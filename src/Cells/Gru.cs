@@ -40,6 +40,16 @@ internal readonly unsafe struct Gru<TLane> : IGates<TLane, Panel3<TLane>> where 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel3<TLane>.Load(frame), frame, h, c), h);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Gates(float* frame, float* gates, nint step)
+    {
+        TLane r = Activation.Sigmoid(TLane.Load(frame));
+        TLane.Store(r, gates);
+        TLane.Store(Activation.Sigmoid(TLane.Load(frame + TLane.Width)), gates + step);
+        (TLane np, TLane nq) = Activation.Tanh(TLane.MultiplyAdd(r, TLane.Load(frame + 2 * TLane.Width), TLane.Load(frame + 3 * TLane.Width)));
+        TLane.Store(np / nq, gates + 2 * step);
+    }
+
     /// <remarks>Leaves dq_n, dr, dz, da_n: the first three belong to U and d, the last three to W and b.</remarks>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

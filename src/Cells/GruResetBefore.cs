@@ -54,6 +54,16 @@ internal sealed unsafe class GruResetBefore<TLane> : RecurrentLayer where TLane 
         Blend(gated, state);
     }
 
+    public override void Gates(float* x, float* state, float* work, float* gates)
+    {
+        float* gated = work + InnerFloats(1);
+        Copy(state, gated);
+        _gates.Gates(x, gated, work, gates);
+        _gates.StepOne(x, gated, work, backwards: false);
+        _candidate.StepOne(x, gated, work, backwards: false);
+        Copy(gated, gates + 2 * _paddedHidden);
+    }
+
     /// <summary>h' = (1 - z) n + z h, one lane of units.</summary>
     /// <param name="n">One lane.</param>
     /// <param name="z">One lane of its sums, as <see cref="ResetGates{TLane}"/> leave them.</param>
@@ -65,10 +75,10 @@ internal sealed unsafe class GruResetBefore<TLane> : RecurrentLayer where TLane 
         TLane.Store(TLane.MultiplyAdd(zq + zp, TLane.Load(h), (zq - zp) * TLane.Load(n)) / (zq + zq), h);
     }
 
-    private void Copy(float* h, float* gated)
+    private void Copy(float* from, float* to)
     {
         for (int i = 0; i < _paddedHidden; i += TLane.Width)
-            TLane.Store(TLane.Load(h + i), gated + i);
+            TLane.Store(TLane.Load(from + i), to + i);
     }
 
     private void Blend(float* gated, float* h)
@@ -99,6 +109,13 @@ internal readonly unsafe struct ResetGates<TLane> : IGates<TLane, Panel2<TLane>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel2<TLane>.Load(frame), frame, h, c), h);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Gates(float* frame, float* gates, nint step)
+    {
+        TLane.Store(Activation.Sigmoid(TLane.Load(frame)), gates);
+        TLane.Store(Activation.Sigmoid(TLane.Load(frame + TLane.Width)), gates + step);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)

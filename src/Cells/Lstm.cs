@@ -39,6 +39,16 @@ internal readonly unsafe struct Lstm<TLane> : IGates<TLane, Panel4<TLane>> where
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel4<TLane>.Load(frame), frame, h, c), h);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Gates(float* frame, float* gates, nint step)
+    {
+        TLane.Store(Activation.Sigmoid(TLane.Load(frame)), gates);
+        TLane.Store(Activation.Sigmoid(TLane.Load(frame + TLane.Width)), gates + step);
+        (TLane gp, TLane gq) = Activation.Tanh(TLane.Load(frame + 2 * TLane.Width));
+        TLane.Store(gp / gq, gates + 2 * step);
+        TLane.Store(Activation.Sigmoid(TLane.Load(frame + 3 * TLane.Width)), gates + 3 * step);
+    }
+
     /// <remarks>Three divisions, each for one or two of the five fractions: more of them would wait for one another, fewer cost more products.</remarks>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

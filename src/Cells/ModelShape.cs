@@ -118,6 +118,9 @@ public sealed record ModelShape
     /// <summary>Rows of pre-activation per unit.</summary>
     public int Gates => Cell switch { CellKind.Lstm => 4, CellKind.Rnn => 1, _ => 3 };
 
+    /// <summary>A letter for each gate, in the order of parameters; none for the vanilla cell, whose one row is h itself.</summary>
+    public string GateNames => Cell switch { CellKind.Lstm => "ifgo", CellKind.Rnn => "", _ => "rzn" };
+
     /// <summary>State variables per unit: h, and the cell state c of an LSTM.</summary>
     public int StateVariables => Cell == CellKind.Lstm ? 2 : 1;
 

@@ -149,6 +149,15 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
             Copy(next, state, _tiles * TLane.Width);
     }
 
+    public override void Gates(float* x, float* state, float* work, float* gates)
+    {
+        for (int tile = 0; tile < _tiles; tile++)
+        {
+            Affine<TLane, TGates, TPanel>.OneTile(_packed.Start + (nint)tile * _tileFloats, x, _inputs, state, _hidden, work);
+            TGates.Gates(work, gates + tile * TLane.Width, _paddedHidden);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private void UpdateRows(float* frame, nint* states, int count, int offset)
     {

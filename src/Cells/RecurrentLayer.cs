@@ -36,4 +36,11 @@ internal abstract unsafe class RecurrentLayer
     /// <param name="work">[WorkFloats(1)].</param>
     /// <param name="backwards">As for many rows.</param>
     public abstract void StepOne(float* x, float* state, float* work, bool backwards);
+
+    /// <summary>The gates of the step that one row would make; makes none.</summary>
+    /// <param name="x">[inputs].</param>
+    /// <param name="state">h, then c where the cell has one.</param>
+    /// <param name="work">[WorkFloats(1)].</param>
+    /// <param name="gates">[gates, padded units]; overwritten.</param>
+    public abstract void Gates(float* x, float* state, float* work, float* gates);
 }

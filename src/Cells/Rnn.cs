@@ -25,6 +25,12 @@ internal readonly unsafe struct Rnn<TLane> : IGates<TLane, Panel1<TLane>> where 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Update(float* frame, float* h, float* c) => TLane.Store(Next(Panel1<TLane>.Load(frame), frame, h, c), h);
 
+    /// <remarks>It has none.</remarks>
+    /// <inheritdoc/>
+    public static void Gates(float* frame, float* gates, nint step)
+    {
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Backward(float* frame, float* before, float* after, float* gradient, nint padded, float* sums, nint step)
     {

@@ -65,6 +65,12 @@ public abstract class SequenceModel
     /// <inheritdoc cref="Step(ReadOnlySpan{float}, StateSlab, ReadOnlySpan{int}, Span{float}, StepScratch)"/>
     public abstract void Step(ReadOnlySpan<int> tokens, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, StepScratch scratch);
 
+    /// <summary>The gates of the step that one event would make, for people: makes none, and allocates.</summary>
+    /// <param name="x">[<see cref="ModelShape.EventFloats"/>].</param>
+    /// <param name="state">[<see cref="StateFloats"/>] before the step.</param>
+    /// <returns>[Layers, <see cref="ModelShape.GateNames"/>, Hidden] flat; empty for a cell without gates.</returns>
+    public abstract float[] Gates(ReadOnlySpan<float> x, ReadOnlySpan<float> state);
+
     /// <summary>What of a step's arguments does not fit, in words.</summary>
     private protected ArgumentException Misfit(int events, string name, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
     {

@@ -84,6 +84,35 @@ internal sealed unsafe class StackedModel<TLane> : SequenceModel where TLane : s
             StepMany(slab, rows, outputs, work);
     }
 
+    public override float[] Gates(ReadOnlySpan<float> x, ReadOnlySpan<float> state)
+    {
+        StateSlab slab = new(_stateFloats);
+        Span<float> row = slab[slab.Add()];
+        Scratch work = Check(x.Length, nameof(x), slab, [0], new float[_outputs], CreateScratch(1));
+        state[.._stateFloats].CopyTo(row);
+        int gateCount = Shape.GateNames.Length;
+        PinnedFloats gates = new(gateCount * Shape.PaddedHidden);
+        List<float> all = [];
+        fixed (float* first = x, states = row)
+        {
+            float* input = _embedding is null ? first : (float*)Embedding((int)first[0], first[0], nameof(x));
+            float* h = states;
+            foreach (RecurrentLayer layer in _layers)
+            {
+                layer.Gates(input, h, work.Layer, gates.Start);
+                for (int gate = 0; gate < gateCount; gate++)
+                    all.AddRange(gates.Span.Slice(gate * Shape.PaddedHidden, Shape.Hidden));
+                layer.StepOne(input, h, work.Layer, backwards: false);   // what stands above reads the next h
+                input = h;
+                h += _layerFloats;
+            }
+        }
+        GC.KeepAlive(gates);
+        GC.KeepAlive(work);
+        GC.KeepAlive(this);
+        return [.. all];
+    }
+
     // The kernels hold addresses only; their owners are kept alive to the end of a step.
 
     /// <summary>One event alone: nothing to collect and nothing to cut into blocks.</summary>

@@ -69,6 +69,36 @@ public class StepTests
         }
     }
 
+    [Theory, MemberData(nameof(All))]
+    public void The_gates_of_a_step_make_its_next_state(CellCase cell)
+    {
+        (SequenceModel model, ModelShape shape) = (cell.Model(), cell.Shape);
+        StateSlab slab = new(model.StateFloats);
+        int row = slab.Add();
+        StepScratch scratch = model.CreateScratch(1);
+        for (int t = 0; t < 5; t++)
+        {
+            float[] before = slab[row][..model.StateFloats].ToArray();
+            float[] gates = model.Gates(cell.Input(0, t), before);
+            Assert.Equal(before, slab[row][..model.StateFloats]);
+            model.Step(cell.Input(0, t), slab, [row], new float[cell.Outputs], scratch);
+
+            Assert.Equal(shape.Layers * shape.GateNames.Length * shape.Hidden, gates.Length);
+            for (int layer = 0; layer < shape.Layers && gates.Length > 0; layer++)
+            {
+                for (int unit = 0; unit < shape.Hidden; unit++)
+                {
+                    int h = model.HiddenOffset(layer) + unit, c = h + shape.PaddedHidden;
+                    float Gate(char name) => gates[(((layer * shape.GateNames.Length) + shape.GateNames.IndexOf(name)) * shape.Hidden) + unit];
+                    double expected = shape.Cell == CellKind.Lstm
+                        ? Gate('o') * Math.Tanh((Gate('f') * before[c]) + (Gate('i') * Gate('g')))
+                        : Gate('n') + (Gate('z') * (before[h] - Gate('n')));
+                    Assert.Equal(expected, slab[row][h], tolerance: 5e-7);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void A_token_is_a_number_or_a_float()
     {
