@@ -21,7 +21,7 @@ public sealed class RecoveryTests
         List<double>[] sent = [.. Enumerable.Range(0, Streams).Select(_ => new List<double>())];
         List<(ushort Id, string Topic, string Payload)> owed = [];
         ushort lastId = 0;
-        long snapshots = 0, repeats = 0, replayed = 0;
+        long snapshots = 0, repeats = 0, replayed = 0, valueCount = 0;
 
         for (int kill = 0; kill <= Kills; kill++)
         {
@@ -42,7 +42,9 @@ public sealed class RecoveryTests
                 if (owed.Any(packet => packet.Id == lastId))
                     break;
                 int stream = random.Next(Streams / 4) * 4;
-                double[] values = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => (double)random.Next(5))];
+
+                // No two messages are equal: under an id that has come round, a message may be new while nobody has confirmed the old one.
+                double[] values = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next(5) + (++valueCount / 1e6))];
                 string payload = string.Create(CultureInfo.InvariantCulture, $"{{{string.Join(',', values.Select((value, path) => $"\"p{path}\":{value}"))}}}");
                 for (int path = 0; path < values.Length; path++)
                     sent[stream + path].Add(values[path]);
