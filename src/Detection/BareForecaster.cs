@@ -45,7 +45,7 @@ public sealed class BareForecaster : Forecaster
             StreamOf(slab[own.Rows[i]]).Expect(own.Outputs(i, 1)[0], ref own.Verdicts[i]);
     }
 
-    public override ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => row.Slice(_model.TopHiddenOffset, _model.Shape.Hidden);
+    public override SequenceModel Network => _model;
 
     public override long StepsOf(Span<float> row) => StreamOf(row).Rows;
 

@@ -125,7 +125,7 @@ public sealed class DetectorForecaster : Forecaster
         detector.Expect(batch.Values[i], forecast, HasOwnHead, ref batch.Verdicts[i]);
     }
 
-    public override ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => row.Slice(_model.TopHiddenOffset, _model.Shape.Hidden);
+    public override SequenceModel Network => _model;
 
     public override long StepsOf(Span<float> row) => DetectorOf(row).Rows;
 

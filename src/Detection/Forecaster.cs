@@ -24,8 +24,15 @@ public abstract class Forecaster
     /// <remarks>A stream's numbers depend on its own row and values alone. Reads no clock, allocates nothing.</remarks>
     public abstract void Step(StateSlab slab, StepBatch batch);
 
+    /// <summary>The recurrent network in it, whose state a row starts with; null where there is none.</summary>
+    public virtual SequenceModel? Network => null;
+
     /// <summary>The top layer's h in a row; empty where there is none.</summary>
-    public virtual ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => [];
+    public ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => Network is SequenceModel network ? row.Slice(network.TopHiddenOffset, network.Shape.Hidden) : [];
+
+    /// <summary>What the network was fed in the last step of a batch; empty where there is none.</summary>
+    /// <param name="entry">Of the batch.</param>
+    public static ReadOnlySpan<float> InputsOf(StepBatch batch, int entry) => batch is EncodedBatch encoded ? encoded.Inputs(entry, 1) : [];
 
     /// <summary>Steps that a row has seen.</summary>
     public virtual long StepsOf(Span<float> row) => 0;

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Net;
 using System.Text;
 
 namespace StreamRnn.Trainer.Pictures;
@@ -18,11 +16,10 @@ public sealed record ChartLine(string Name, IReadOnlyList<double> X, IReadOnlyLi
     public double Width { get; init; } = 1.8;
 }
 
-/// <summary>A chart of lines as one SVG element without script, style sheet or font of its own, readable on light and dark ground.</summary>
-public sealed record LineChart(string Title, string XLabel, string YLabel, IReadOnlyList<ChartLine> Lines)
+/// <summary>A chart of lines.</summary>
+public sealed record LineChart(string Title, string XLabel, string YLabel, IReadOnlyList<ChartLine> Lines) : Chart(Title)
 {
-    private const double Width = 760, Height = 400;
-    private const double Left = 70, Right = 20, Top = 64, Bottom = 52;
+    private const double Top = 64, Bottom = 52;
     private const int MostDecades = 16;   // of a logarithmic scale, below the largest value; what is smaller is not drawn
 
     /// <summary>Told apart by people who see red and green alike (Okabe and Ito).</summary>
@@ -39,14 +36,16 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
     /// <summary>What is written beside it.</summary>
     public string Mark { get; init; } = "";
 
-    /// <summary>The chart as text: an svg element with its namespace.</summary>
-    public string Svg()
+    /// <summary>From where to where X runs; as far as the lines do unless given.</summary>
+    public (double From, double To)? XRange { get; init; }
+
+    /// <summary>The same for Y, before any logarithm.</summary>
+    public (double From, double To)? YRange { get; init; }
+
+    protected override void Draw(StringBuilder svg)
     {
-        (double x0, double x1) = Range(Lines.SelectMany(line => line.X));
-        (double y0, double y1) = YRange();
-        var svg = new StringBuilder();
-        Append(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" width=\"100%\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#777\">\n");
-        Append(svg, $"<title>{Escape(Title)}</title>\n<text x=\"{Left}\" y=\"22\" font-size=\"15\" font-weight=\"600\">{Escape(Title)}</text>\n");
+        (double x0, double x1) = XRange ?? Range(Lines.SelectMany(line => line.X));
+        (double y0, double y1) = Vertical();
         Legend(svg);
         foreach ((double tick, string label) in IsTimed ? TimeTicks.Between(x0, x1) : Ticks(x0, x1, 8))
             Append(svg, $"<text x=\"{Across(tick)}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{label}</text>\n");
@@ -61,9 +60,8 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
             Append(svg, $"<path d=\"{Path(Lines[i])}\" fill=\"none\" stroke=\"{Colours[i % Colours.Length]}\" stroke-width=\"{Lines[i].Width}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"{Dashes(Lines[i])}/>\n");
         if (MarkedX is double marked)
             Append(svg, $"<path d=\"M{Across(marked)} {Top}V{Height - Bottom}\" stroke=\"#888\" stroke-dasharray=\"2 3\"/><text x=\"{Across(marked)}\" y=\"{Top - 4}\" text-anchor=\"middle\">{Escape(Mark)}</text>\n");
-        return svg.Append("</svg>").ToString();
 
-        double Across(double x) => Left + (x - x0) / (x1 - x0) * (Width - Left - Right);
+        double Across(double x) => Left + (x - x0) / (x1 - x0) * PlotWidth;
 
         double Down(double y) => Height - Bottom - (y - y0) / (y1 - y0) * (Height - Top - Bottom);
 
@@ -94,8 +92,10 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
         }
     }
 
-    private (double From, double To) YRange()
+    private (double From, double To) Vertical()
     {
+        if (YRange is (double lowest, double highest))
+            return (Scale(lowest), Scale(highest));
         (double from, double to) = Range(Lines.SelectMany(line => line.Y).Select(Scale));
         return IsLogarithmic ? (Math.Max(from, to - MostDecades), to) : (from, to);
     }
@@ -111,16 +111,6 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
         return from < to ? (from, to) : double.IsFinite(from) ? (from - 0.5, from + 0.5) : (0, 1);
     }
 
-    /// <summary>Round numbers within the range: 1, 2 or 5 times a power of ten apart.</summary>
-    private static IEnumerable<(double, string)> Ticks(double from, double to, int most)
-    {
-        double rough = (to - from) / most;
-        double power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
-        double step = power * (rough / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 };
-        for (double tick = Math.Ceiling(from / step); tick * step <= to; tick++)
-            yield return (tick * step, Label(tick * step));
-    }
-
     /// <summary>At logarithms of round numbers: whole decades where there are several, else also 2 and 5 times them, or all ten of them.</summary>
     private static IEnumerable<(double, string)> LogarithmicTicks(double from, double to)
     {
@@ -132,11 +122,5 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
                     yield return (tick, digits.Length == 1 ? $"1e{(int)decade}" : Label(digit * Math.Pow(10, decade)));
     }
 
-    private static string Label(double number) => number == 0 ? "0" : number.ToString("G5", CultureInfo.InvariantCulture);
-
     private static string Dashes(ChartLine line) => line.Dashed ? " stroke-dasharray=\"5 4\"" : "";
-
-    private static string Escape(string text) => WebUtility.HtmlEncode(text);
-
-    private static void Append(StringBuilder text, FormattableString formatted) => text.Append(formatted.ToString(CultureInfo.InvariantCulture));
 }

@@ -16,7 +16,7 @@ public sealed class PicturePage
 
     public PicturePage Paragraph(string text) => Element("p", text);
 
-    public PicturePage Chart(LineChart chart)
+    public PicturePage Chart(Chart chart)
     {
         _body.Append("<figure>").Append(chart.Svg()).Append("</figure>\n");
         return this;
