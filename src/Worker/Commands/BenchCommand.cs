@@ -21,6 +21,8 @@ internal static class BenchCommand
         bench.Subcommands.Add(engine);
         bench.Subcommands.Add(BenchTrain.Create(json));
         bench.Subcommands.Add(BenchWire.Create(json));
+        bench.Subcommands.Add(BenchFlood.Create(json));
+        bench.Subcommands.Add(BenchReceive.Create(json));
         bench.Subcommands.Add(BenchDurable.Create(json, seconds));
         bench.Subcommands.Add(BenchSoak.Create(json));
         bench.Subcommands.Add(BenchTextbook.Create(json));

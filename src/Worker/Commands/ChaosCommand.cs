@@ -48,7 +48,7 @@ internal static class ChaosCommand
             Judge("embedded", broker: null);
         if (!embeddedOnly)
         {
-            using ChaosMosquitto? mosquitto = brokerText is null ? ChaosMosquitto.TryStart() : null;
+            using Mosquitto? mosquitto = brokerText is null ? Mosquitto.TryStart() : null;
             (string Host, int Port)? outside = TryParse(brokerText, out (string, int) given) ? given : mosquitto is null ? null : ("127.0.0.1", mosquitto.Port);
             if (outside is not null)
                 Judge("outside", outside);

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace StreamRnn.Worker.Commands;
 
@@ -11,7 +9,8 @@ internal sealed class WireWorker : IDisposable
     private readonly int _probes = FreePort.Find();
 
     /// <param name="broker">Null for the embedded one.</param>
-    public WireWorker((string Host, int Port)? broker, byte qos)
+    /// <param name="settings">What else it is told, as <c>Durability__CommitInterval</c> and a value.</param>
+    public WireWorker((string Host, int Port)? broker, byte qos, params ReadOnlySpan<(string Key, string Value)> settings)
     {
         (Host, Port) = broker ?? ("127.0.0.1", FreePort.Find());
         Topic = $"streamrnn-bench-{Environment.ProcessId}-{Port}-{qos}";   // a name of its own: the broker may serve others
@@ -29,6 +28,8 @@ internal sealed class WireWorker : IDisposable
         start.Environment["StreamRnn__Publish__Qos"] = $"{qos}";
         start.Environment["StreamRnn__Mqtt__ClientId"] = Topic;
         start.Environment["StreamRnn__Mqtt__SessionExpiry"] = "00:00:00";
+        foreach ((string key, string value) in settings)
+            start.Environment["StreamRnn__" + key] = value;
         _process = Process.Start(start)!;
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -41,15 +42,8 @@ internal sealed class WireWorker : IDisposable
     /// <summary>First level of the topics it listens to.</summary>
     public string Topic { get; }
 
-    /// <summary>Of all its threads so far.</summary>
-    public TimeSpan CpuTime
-    {
-        get
-        {
-            _process.Refresh();
-            return _process.TotalProcessorTime;
-        }
-    }
+    /// <summary>What it has used so far.</summary>
+    public ProcessUse Use => ProcessUse.Of(_process);
 
     /// <summary>Waits until it is connected and its subscription acknowledged.</summary>
     public bool WaitUntilReady(TimeSpan patience)
@@ -77,47 +71,5 @@ internal sealed class WireWorker : IDisposable
         _process.Kill();
         _process.WaitForExit();
         _process.Dispose();
-    }
-}
-
-/// <summary>A mosquitto of our own on a free port.</summary>
-internal sealed class Mosquitto : IDisposable
-{
-    private readonly Process _process;
-
-    private Mosquitto(string path)
-    {
-        Port = FreePort.Find();
-        _process = Process.Start(new ProcessStartInfo(path, ["-p", $"{Port}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
-    }
-
-    public int Port { get; }
-
-    /// <summary>Null where mosquitto is not installed.</summary>
-    public static Mosquitto? TryStart()
-    {
-        string? path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/sbin")
-            .Select(folder => Path.Combine(folder, "mosquitto")).FirstOrDefault(File.Exists);
-        return path is null ? null : new Mosquitto(path);
-    }
-
-    public void Dispose()
-    {
-        _process.Kill();
-        _process.WaitForExit();
-        _process.Dispose();
-    }
-}
-
-/// <summary>A port on loopback that nobody listens on, for a child process to take.</summary>
-internal static class FreePort
-{
-    public static int Find()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

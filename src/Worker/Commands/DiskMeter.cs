@@ -1,0 +1,92 @@
+using System.Globalization;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>What goes to the disk under a data directory: how far its files have grown, also those that are gone again, and what the device was given.</summary>
+internal sealed class DiskMeter : IDisposable
+{
+    private const int SectorBytes = 512;
+    private static readonly TimeSpan Often = TimeSpan.FromMilliseconds(50);
+
+    private readonly string _folder;
+    private readonly string? _statistics;
+    private readonly Dictionary<string, long> _lengths = [];
+    private readonly Timer _timer;
+
+    public DiskMeter(string folder)
+    {
+        _folder = folder;
+        _statistics = StatisticsOf(Path.GetFullPath(folder));
+        _timer = new Timer(_ => Look(), null, Often, Often);
+    }
+
+    public DiskUse Use
+    {
+        get
+        {
+            Look();
+            lock (_lengths)
+                return new DiskUse(Sum(".log"), Sum(".snap"), DeviceBytes);
+        }
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    /// <summary>
+    /// Written to the block device since the machine has started, by anybody: the file system's own journal is in it, and so are other
+    /// programs. Null where the system does not say.
+    /// </summary>
+    private long? DeviceBytes => _statistics is null
+        ? null
+        : SectorBytes * long.Parse(File.ReadAllText(_statistics).Split(' ', StringSplitOptions.RemoveEmptyEntries)[6], CultureInfo.InvariantCulture);
+
+    private void Look()
+    {
+        lock (_lengths)
+        {
+            foreach (FileInfo file in new DirectoryInfo(_folder).EnumerateFiles())
+            {
+                try
+                {
+                    _lengths[file.Name] = Math.Max(_lengths.GetValueOrDefault(file.Name), file.Length);
+                }
+                catch (FileNotFoundException)
+                {
+                    // Removed since it was listed.
+                }
+            }
+        }
+    }
+
+    private long Sum(string ending) => _lengths.Where(pair => pair.Key.EndsWith(ending, StringComparison.Ordinal)).Sum(pair => pair.Value);
+
+    private static string? StatisticsOf(string folder)
+    {
+        const string Mounts = "/proc/self/mountinfo";
+        if (!File.Exists(Mounts))
+            return null;
+        // 36 35 98:0 /root /mount/point options ...
+        string? device = File.ReadLines(Mounts).Select(line => line.Split(' '))
+            .Where(fields => IsUnder(folder, fields[4])).MaxBy(fields => fields[4].Length)?[2];
+        string statistics = $"/sys/dev/block/{device}/stat";
+        return File.Exists(statistics) ? statistics : null;
+    }
+
+    private static bool IsUnder(string folder, string mount) =>
+        mount == "/" || folder == mount || folder.StartsWith(mount + "/", StringComparison.Ordinal);
+}
+
+/// <summary>Bytes so far.</summary>
+internal sealed record DiskUse(long Log, long Snapshots, long? Device)
+{
+    public DiskPerTick Since(DiskUse before, long ticks) => new(
+        (double)(Log - before.Log) / ticks, (double)(Snapshots - before.Snapshots) / ticks, (double?)(Device - before.Device) / ticks);
+}
+
+/// <summary>Bytes per tick.</summary>
+/// <param name="Device">Given to the block device, by anybody; null where the system does not say.</param>
+internal sealed record DiskPerTick(double Log, double Snapshots, double? Device)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"   log {Log:0.0} B, snapshots {Snapshots:0.0} B, device {(Device is double bytes ? bytes.ToString("0.0", CultureInfo.InvariantCulture) : "?")} B");
+}

@@ -1,0 +1,35 @@
+using StreamRnn.Worker.Commands;
+
+namespace StreamRnn.Worker.Tests.Commands;
+
+public sealed class DiskMeterTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void What_was_written_counts_when_its_file_is_gone()
+    {
+        File.WriteAllBytes(Path.Combine(_folder, "log-1.log"), new byte[100]);
+        using DiskMeter meter = new(_folder);
+        DiskUse before = meter.Use;
+        File.WriteAllBytes(Path.Combine(_folder, "log-1.log"), new byte[300]);
+        File.WriteAllBytes(Path.Combine(_folder, "snapshot-1-0.snap"), new byte[50]);
+        _ = meter.Use;
+        File.Delete(Path.Combine(_folder, "log-1.log"));
+        File.WriteAllBytes(Path.Combine(_folder, "log-2.log"), new byte[40]);
+
+        DiskPerTick perTick = meter.Use.Since(before, ticks: 10);
+
+        Assert.Equal((24, 5), (perTick.Log, perTick.Snapshots));
+    }
+
+    [Fact]
+    public void The_device_below_a_folder_is_found_where_the_system_has_it()
+    {
+        using DiskMeter meter = new(_folder);
+
+        Assert.True(meter.Use.Device is null or > 0);
+    }
+}
