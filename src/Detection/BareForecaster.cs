@@ -27,7 +27,11 @@ public sealed class BareForecaster : Forecaster
 
     public override int RowFloats { get; }
 
-    public override void Initialise(Span<float> row) => row.Clear();
+    public override void Initialise(Span<float> row, long steps = 0)
+    {
+        row.Clear();
+        StreamOf(row).Initialise(steps);
+    }
 
     public override StepBatch CreateBatch(int capacity) => new Batch(_model, capacity);
 
@@ -47,7 +51,7 @@ public sealed class BareForecaster : Forecaster
 
     public override SequenceModel Network => _model;
 
-    public override long StepsOf(Span<float> row) => StreamOf(row).Rows;
+    public override long StepsOf(Span<float> row) => StreamOf(row).Steps;
 
     private ref Stream StreamOf(Span<float> row) => ref Unsafe.As<float, Stream>(ref row[_streamStart]);
 
@@ -57,16 +61,19 @@ public sealed class BareForecaster : Forecaster
     private struct Stream
     {
         private long _rows;
+        private long _before;   // that the stream saw before it began anew
         private double _forecast;
         private Normaliser _normaliser;
         private float _z;
 
-        public readonly long Rows => _rows;
+        public readonly long Steps => _before + _rows;
+
+        public void Initialise(long steps) => _before = steps;
 
         public (float Z, float Difference) Observe(double value, ref Verdict verdict)
         {
             verdict = default;
-            verdict.N = _rows + 1;
+            verdict.N = Steps + 1;
             verdict.Forecast = _rows > 0 ? _forecast : double.NaN;
             (verdict.Lower, verdict.Upper) = (double.NaN, double.NaN);
 

@@ -17,7 +17,7 @@ internal struct Detector
     /// <summary>Errors from which their quantiles are told.</summary>
     private const int IntervalWarmUp = 20;
 
-    private long _rows, _time;
+    private long _rows, _before, _time;
     private double _forecast, _lower, _upper;
     private float _z, _headZ, _stayZ, _forecastZ;
     private bool _ownInterval;
@@ -32,11 +32,16 @@ internal struct Detector
     /// <summary>Rows seen before the one being stepped.</summary>
     public readonly long Rows => _rows;
 
+    /// <summary>The same, and those that the stream saw before it began anew.</summary>
+    public readonly long Steps => _before + _rows;
+
     /// <summary>The time at which the next value is due, if it comes as far behind this one as this one behind the last.</summary>
     public long ExpectedTime { get; private set; }
 
-    public void Initialise()
+    /// <param name="steps">That the stream has made before.</param>
+    public void Initialise(long steps)
     {
+        _before = steps;
         _change.Initialise();
         _stretch.Initialise();
     }
@@ -59,7 +64,7 @@ internal struct Detector
     public void Judge(double value, float error, float farError, ref Verdict verdict)
     {
         int age = (int)Math.Min(_rows, OldestAge);
-        verdict.N = _rows + 1;
+        verdict.N = Steps + 1;
         verdict.Forecast = _rows > 0 ? _forecast : double.NaN;
         (verdict.Lower, verdict.Upper) = _rows > IntervalWarmUp || _ownInterval ? (_lower, _upper) : (double.NaN, double.NaN);
 

@@ -50,10 +50,10 @@ public sealed class DetectorForecaster : Forecaster
 
     private bool HasOwnHead => _model.Shape.Outputs > 0;
 
-    public override void Initialise(Span<float> row)
+    public override void Initialise(Span<float> row, long steps = 0)
     {
         row.Clear();
-        DetectorOf(row).Initialise();
+        DetectorOf(row).Initialise(steps);
         _heads.Initialise(HeadsOf(row));
     }
 
@@ -127,7 +127,7 @@ public sealed class DetectorForecaster : Forecaster
 
     public override SequenceModel Network => _model;
 
-    public override long StepsOf(Span<float> row) => DetectorOf(row).Rows;
+    public override long StepsOf(Span<float> row) => DetectorOf(row).Steps;
 
     private ref Detector DetectorOf(Span<float> row) => ref Unsafe.As<float, Detector>(ref row[_detectorStart]);
 

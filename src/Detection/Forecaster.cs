@@ -15,7 +15,8 @@ public abstract class Forecaster
     public abstract int RowFloats { get; }
 
     /// <summary>Makes a row that of a stream that has seen nothing.</summary>
-    public abstract void Initialise(Span<float> row);
+    /// <param name="steps">Steps that it has made before all the same: they count in <see cref="Verdict.N"/> and in no other number.</param>
+    public abstract void Initialise(Span<float> row, long steps = 0);
 
     /// <summary>A batch of this forecaster with its working memory. One per shard, reused.</summary>
     public abstract StepBatch CreateBatch(int capacity);
@@ -34,7 +35,7 @@ public abstract class Forecaster
     /// <param name="entry">Of the batch.</param>
     public static ReadOnlySpan<float> InputsOf(StepBatch batch, int entry) => batch is EncodedBatch encoded ? encoded.Inputs(entry, 1) : [];
 
-    /// <summary>Steps that a row has seen.</summary>
+    /// <summary>Steps of the row's stream, those before it began anew included.</summary>
     public virtual long StepsOf(Span<float> row) => 0;
 }
 

@@ -29,6 +29,26 @@ public class DetectorForecasterTests
         Assert.InRange(Bare().RowFloats * sizeof(float), 1, 512);
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public void A_stream_that_begins_anew_gives_the_numbers_of_a_new_one_and_counts_on(bool bare)
+    {
+        Forecaster forecaster = bare ? Bare() : Forecaster;
+        var stream = new SingleStream(forecaster);
+        for (int row = 0; row < 900; row++)
+            stream.Step(Start + row * Minute, Value(1, row));
+        Assert.Equal(900, forecaster.StepsOf(stream.Row));
+        forecaster.Initialise(stream.Row, forecaster.StepsOf(stream.Row));
+
+        var fresh = new SingleStream(forecaster);
+        for (int row = 0; row < 900; row++)
+        {
+            Verdict expected = fresh.Step(Start + row * Minute, Value(2, row));
+            expected.N += 900;
+            Assert.Equal(expected, stream.Step(Start + row * Minute, Value(2, row)));
+        }
+        Assert.Equal(1800, forecaster.StepsOf(stream.Row));
+    }
+
     [Fact]
     public void A_micro_batch_gives_each_stream_the_bits_it_gets_alone()
     {

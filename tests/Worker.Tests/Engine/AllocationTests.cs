@@ -115,7 +115,7 @@ public sealed class AllocationTests
 
         public override int RowFloats => inner.RowFloats;
 
-        public override void Initialise(Span<float> row) => inner.Initialise(row);
+        public override void Initialise(Span<float> row, long steps = 0) => inner.Initialise(row, steps);
 
         public override StepBatch CreateBatch(int capacity) => inner.CreateBatch(capacity);
 

@@ -17,7 +17,13 @@ internal sealed class ChainForecaster(string name = "chain@0000") : Forecaster
 
     public override int RowFloats => 4;
 
-    public override void Initialise(Span<float> row) => row.Fill(0.5f);
+    public override void Initialise(Span<float> row, long steps = 0)
+    {
+        row.Fill(0.5f);
+        row[0] += steps;
+    }
+
+    public override long StepsOf(Span<float> row) => (long)row[0];
 
     public override StepBatch CreateBatch(int capacity) => new(capacity);
 
