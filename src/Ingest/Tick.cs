@@ -29,6 +29,11 @@ public readonly record struct Tick
 
     /// <summary>What it asks of the shard in the place of a step.</summary>
     public TickControl Control { get; init; }
+
+    /// <summary>What is no observation and asks something of a shard.</summary>
+    /// <param name="stream">Whose shard; any where it goes to each.</param>
+    public static Tick Ask(TickControl control, long position, int stream = -1) =>
+        new() { Stream = stream, Time = 0, Value = 0, Control = control, Position = position };
 }
 
 /// <summary>What travels through the queues of the shards among the ticks, and so at one place in their order.</summary>
@@ -45,6 +50,9 @@ public enum TickControl : byte
 
     /// <summary>A cut, and all states as they are here are to be saved.</summary>
     SaveAll,
+
+    /// <summary>The stream begins anew.</summary>
+    Reset,
 }
 
 /// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>

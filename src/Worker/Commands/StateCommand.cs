@@ -14,7 +14,7 @@ internal static class StateCommand
     // |h| is below 1; from here on a unit hardly answers to its input.
     private const float Saturated = 0.95f;
 
-    public static Command Create() => new("state", "Shows what a data directory holds of its streams.") { CreateShow() };
+    public static Command Create() => new("state", "What a data directory holds of its streams.") { CreateShow(), StateResetCommand.Create() };
 
     private static Command CreateShow()
     {

@@ -30,7 +30,7 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
     }
 
     public IReadOnlyList<string> List() =>
-        [.. Directory.EnumerateFiles(_path).Select(file => Path.GetFileName(file)!).Where(name => name != LockName).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(_path).Select(file => Path.GetFileName(file)!).Where(name => name is not (LockName or ControlSocket.FileName)).Order(StringComparer.Ordinal)];
 
     public byte[] Read(string name) => File.ReadAllBytes(In(name));
 

@@ -68,6 +68,16 @@ internal sealed class InputLog : ITickJournal, IDisposable
         }
     }
 
+    /// <summary>Streams that have been named in the log; others have no state.</summary>
+    public int DefinedStreams
+    {
+        get
+        {
+            lock (_lock)
+                return _state.DefinedStreams;
+        }
+    }
+
     /// <summary>Names of the streams.</summary>
     public StreamDirectory Directory => _state.Directory;
 
@@ -215,8 +225,29 @@ internal sealed class InputLog : ITickJournal, IDisposable
         {
             long position = _filling.NextPosition - 1;
             at(position);
-            router.AddReservedEach(new Tick { Stream = -1, Time = 0, Value = 0, Control = control, Position = position });
+            router.AddReservedEach(Tick.Ask(control, position));
             return new LogCut(position, _state.DefinedStreams, control == TickControl.Cut ? [] : SourceTable.Write(_state.Sources));
+        }
+    }
+
+    /// <summary>Lets a stream begin anew, at one place of the log and of its shard's ticks.</summary>
+    /// <returns>The position; 0 where nothing is taken in any more.</returns>
+    public long Reset(int stream, TickRouter router)
+    {
+        Tick reset = Tick.Ask(TickControl.Reset, position: 0, stream);
+        router.Reserve([reset]);
+        lock (_lock)
+        {
+            if (!TryWaitForRoom(mayWait: true))
+            {
+                router.Release([reset]);
+                return 0;
+            }
+            long position = _filling.NextPosition;
+            _filling.Reset(stream);
+            router.AddReserved([reset with { Position = position }], scratch: default);
+            SetDue();
+            return position;
         }
     }
 

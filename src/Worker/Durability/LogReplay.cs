@@ -23,10 +23,22 @@ internal sealed class LogReplay(JournalState state, TickRouter router, ISessionJ
                 frame.SkipTicks(record.TickCount);
             else if (record.Position > after && record.Kind == LogRecordKind.BrokerSession)
                 sessions?.Apply(record.Bytes);
+            else if (record.Position > after && record.Kind == LogRecordKind.Reset)
+                Reset(in record);
             else if (record.Position > after)
                 state.Apply(in record);
         }
     }
+
+    private void Reset(in LogRecord record)
+    {
+        _ticks[0] = Tick.Ask(TickControl.Reset, record.Position, Known(record.Number, record.Position));
+        router.Route(_ticks.AsSpan(0, 1), _scratch.AsSpan(0, 1));
+    }
+
+    private int Known(int stream, long position) => stream < state.DefinedStreams
+        ? stream
+        : throw new InvalidDataException($"the input log steps stream {stream} at position {position} and has not named it; was it written by a newer build?");
 
     private void Route(ref FrameReader frame, in LogRecord record)
     {
@@ -37,9 +49,7 @@ internal sealed class LogReplay(JournalState state, TickRouter router, ISessionJ
         {
             long position = frame.Position;
             frame.ReadTick(out int stream, out long time, out double value);
-            if (stream >= state.DefinedStreams)
-                throw new InvalidDataException($"the input log steps stream {stream} at position {position} and has not named it; was it written by a newer build?");
-            _ticks[i] = new Tick { Stream = stream, Time = time, Value = value, Position = position };
+            _ticks[i] = new Tick { Stream = Known(stream, position), Time = time, Value = value, Position = position };
         }
         if (record.Kind == LogRecordKind.SessionPacket)
             state.Source(record.Source)?.Note(record.PacketId, record.Qos, record.Hash, _ticks[count - 1].Position);

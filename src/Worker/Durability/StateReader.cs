@@ -88,7 +88,11 @@ internal sealed class StateReader
                 if (record.Position > _after)
                     Step(stream, time, value);
             }
-            if (record.TickCount == 0 && record.Position > _after)
+            if (record.TickCount > 0 || record.Position <= _after)
+                continue;
+            if (record.Kind == LogRecordKind.Reset)
+                Reset(record.Number);
+            else
                 _state.Apply(in record);
         }
     }
@@ -101,6 +105,12 @@ internal sealed class StateReader
         (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, _places[stream].Row, time, value);
         kind.Model.Step(slab, batch);
         _last[stream] = new LastStep(time, value, batch.Verdicts[0]);
+    }
+
+    private void Reset(int stream)
+    {
+        if (_places.TryGetValue(stream, out (int Kind, int Row) place))
+            _kinds[place.Kind].Kind.Reset(RowOf(stream));
     }
 
     private static Setup? SetupIn(ReadOnlySpan<byte> records, long position)

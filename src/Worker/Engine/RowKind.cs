@@ -14,4 +14,7 @@ public sealed record RowKind(Forecaster Model, TickRule Rule)
 
     /// <summary>Makes a row that of a stream that has seen nothing.</summary>
     public void Initialise(Span<float> row) => Model.Initialise(row);
+
+    /// <summary>Lets the row's stream begin anew: the number of its steps goes on, and so does what its rule remembers.</summary>
+    public void Reset(Span<float> row) => Model.Initialise(row[..Model.RowFloats], Model.StepsOf(row));
 }

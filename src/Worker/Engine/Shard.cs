@@ -64,13 +64,13 @@ internal sealed class Shard
             _metrics.TicksTaken(_index, _taken[0].ReceivedAt);
             for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.Count..])
             {
-                if (waiting[0].Control != TickControl.None)
+                while (!waiting.IsEmpty && waiting[0].Control != TickControl.None)
                 {
                     Obey(in waiting[0]);
                     waiting = waiting[1..];
-                    if (waiting.IsEmpty)
-                        break;
                 }
+                if (waiting.IsEmpty)
+                    break;
                 bool traced = _traces?.Enabled == true;
                 long busySince = Stopwatch.GetTimestamp();
                 long startedAt = traced || _metrics.MeasuresTime ? busySince : 0;
@@ -98,6 +98,11 @@ internal sealed class Shard
 
     private void Obey(in Tick control)
     {
+        if (control.Control == TickControl.Reset)
+        {
+            _rows.Reset(control.Stream);
+            return;
+        }
         _block.Cut = control.Position;
         Release();
         if (control.Control != TickControl.Cut)

@@ -77,6 +77,14 @@ internal sealed class StreamRows
         return true;
     }
 
+    /// <summary>Lets a stream begin anew, between two batches: its state is as new, and the number of its steps goes on.</summary>
+    public void Reset(int stream)
+    {
+        BeginBatch();   // a step like any other to whatever is being saved
+        if (PlaceOf(stream).LastBatch > 0 && TryUse(stream, out int kind, out int row))
+            _map.Kinds[kind].Reset(_slabs[kind][row]);
+    }
+
     /// <summary>Begins to save the states as they are now.</summary>
     /// <param name="all">Also those that have not changed since they were last saved.</param>
     public void BeginSaving(bool all) => _saver.Begin(_batch, _places.Length, all);

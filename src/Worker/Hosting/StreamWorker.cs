@@ -31,6 +31,7 @@ internal sealed class StreamWorker : IDisposable
     private readonly TickRouter _router;
     private readonly ILogger _logger;
     private readonly string? _dataDir;
+    private ControlSocket? _control;
     private bool _started;
     private bool _stopped;
     private string? _failure;
@@ -135,6 +136,7 @@ internal sealed class StreamWorker : IDisposable
             _durable.Start(Engine, _router, Link.Sessions, Link.Mark, _recording is null ? null : _recording.Settle);
             if (Streams.Count > 0)
                 Log.Recovered(_logger, Streams.Count, _dataDir!, RecoveredTickCount);
+            _control = ControlSocket.Open(_dataDir!, Reset, _logger);
         }
         Link.Start();
     }
@@ -149,6 +151,7 @@ internal sealed class StreamWorker : IDisposable
             return;
         _stopped = true;
         _durable?.Log.Refuse();
+        _control?.Dispose();
         _gate.Close();
         _durable?.Stop();
         if (_started)
@@ -200,6 +203,14 @@ internal sealed class StreamWorker : IDisposable
     {
         if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
             Failed?.Invoke();
+    }
+
+    private int? Reset(StreamPattern pattern)
+    {
+        int? streams = StreamResets.Append(_durable!.Log, _router, pattern);
+        if (streams is > 0)
+            Log.StreamsReset(_logger, pattern.ToString(), streams.Value);
+        return streams;
     }
 
     private bool IsWanted(ReadOnlySpan<byte> topic)

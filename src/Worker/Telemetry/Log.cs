@@ -29,6 +29,12 @@ internal static partial class Log
     [LoggerMessage(406, LogLevel.Information, "Recovered {Streams} streams from {Folder}: {Ticks} ticks are stepped again.")]
     public static partial void Recovered(ILogger logger, int streams, string folder, long ticks);
 
+    [LoggerMessage(408, LogLevel.Warning, "There is no control socket ({Error}): 'streamrnn state reset' works only while this worker is stopped.")]
+    public static partial void NoControlSocket(ILogger logger, string error);
+
+    [LoggerMessage(409, LogLevel.Information, "Reset '{Pattern}': {Streams} streams begin anew.")]
+    public static partial void StreamsReset(ILogger logger, string pattern, int streams);
+
     [LoggerMessage(410, LogLevel.Error, "The recording ends here ({Error}): what comes is stepped and published, and no more recorded. Make room and start again to go on.")]
     public static partial void RecordingEnded(ILogger logger, string error);
 

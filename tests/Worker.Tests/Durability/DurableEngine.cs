@@ -79,6 +79,9 @@ internal sealed class DurableEngine : IDisposable
         return Intake.Accept(in packet);
     }
 
+    /// <summary>Lets the streams of a pattern begin anew; returns when that is durable.</summary>
+    public int? Reset(string pattern) => StreamResets.Append(State.Log, _router, new StreamPattern(pattern));
+
     /// <summary>The end in order.</summary>
     public void Stop()
     {

@@ -11,6 +11,9 @@ public sealed class RecoveryTests
 {
     private const int Seed = 20261125;
 
+    /// <summary>Among the values sent: the stream begins anew here.</summary>
+    private const double Reset = double.NaN;
+
     [Theory, InlineData(false), InlineData(true)]
     public void Killed_two_hundred_times_every_tick_is_stepped_once_in_order(bool powerLoss)
     {
@@ -21,7 +24,7 @@ public sealed class RecoveryTests
         List<double>[] sent = [.. Enumerable.Range(0, Streams).Select(_ => new List<double>())];
         List<(ushort Id, string Topic, string Payload)> owed = [];
         ushort lastId = 0;
-        long snapshots = 0, repeats = 0, replayed = 0, valueCount = 0;
+        long snapshots = 0, repeats = 0, replayed = 0, resets = 0, valueCount = 0;
 
         for (int kill = 0; kill <= Kills; kill++)
         {
@@ -50,6 +53,12 @@ public sealed class RecoveryTests
                     sent[stream + path].Add(values[path]);
                 owed.Add((lastId, $"t{stream}", payload));
                 engine.Send(source, ledger, lastId, $"t{stream}", payload);
+                if (random.Next(100) == 0)
+                {
+                    resets += engine.Reset($"t{stream}")!.Value;
+                    for (int path = 0; path < 3; path++)
+                        sent[stream + path].Add(Reset);
+                }
                 if (isConnected && random.Next(8) == 0)
                     isConnected = TakeAcknowledgements(engine, source, ledger, owed, random);
             }
@@ -69,7 +78,8 @@ public sealed class RecoveryTests
             engine.Dispose();
         }
 
-        Assert.True(snapshots > 20 && repeats > 20 && replayed > 50, $"{snapshots} snapshots, {repeats} repeats, {replayed} stepped again: the test tests nothing");
+        Assert.True(snapshots > 20 && repeats > 20 && replayed > 50 && resets > 50,
+            $"{snapshots} snapshots, {repeats} repeats, {replayed} stepped again, {resets} resets: the test tests nothing");
         AssertExact(sent, seen);
     }
 
@@ -181,7 +191,7 @@ public sealed class RecoveryTests
     private static void AssertExact(List<double>[] sent, List<Forecast> seen)
     {
         // Ids are given in the order of first ticks, so a stream is told by its values alone: by the set of all chains.
-        string[] expected = [.. sent.Where(values => values.Count > 0).Select(values => Chain(values)).Order(StringComparer.Ordinal)];
+        string[] expected = [.. sent.Where(values => values.Any(double.IsFinite)).Select(values => Chain(values)).Order(StringComparer.Ordinal)];
         string[] stepped = [.. seen.GroupBy(forecast => forecast.Stream)
             .Select(stream => string.Join(' ', stream.GroupBy(forecast => forecast.Verdict.N).OrderBy(n => n.Key)
                 .Select(n => Assert.Single(n.Select(forecast => $"{forecast.Verdict.N}:{forecast.Value:R}>{forecast.Verdict.Next:R}").Distinct()))))
@@ -191,8 +201,15 @@ public sealed class RecoveryTests
 
     private static string Chain(List<double> values)
     {
-        float next = 0.5f;
-        return string.Join(' ', values.Select((value, i) => $"{i + 1}:{value:R}>{(double)(next = ChainForecaster.Next(next, value)):R}"));
+        (float next, int n) = (0.5f, 0);
+        List<string> steps = [];
+        foreach (double value in values)
+        {
+            next = double.IsNaN(value) ? 0.5f : ChainForecaster.Next(next, value);
+            if (double.IsFinite(value))
+                steps.Add($"{++n}:{value:R}>{(double)next:R}");
+        }
+        return string.Join(' ', steps);
     }
 
     private static string[] InWords(List<Forecast> forecasts) =>

@@ -7,6 +7,22 @@ namespace StreamRnn.Worker.Tests.Durability;
 
 public sealed class StateReaderTests
 {
+    [Fact]
+    public void A_stream_that_was_reset_is_read_as_new()
+    {
+        FaultyFiles files = new();
+        DurableEngine engine = new(files, shards: 2, []);
+        for (int i = 0; i < 50; i++)
+            engine.Send(null, null, 0, $"t{i % 5}", $"{i}", qos: 0);
+        engine.Reset("t3");
+        FaultyFiles left = files.AfterKill();
+        StateReader states = new(left, _ => [new ChainForecaster()]);
+        Assert.Equal(5, states.Streams.Count());
+        foreach (int stream in states.Streams)
+            Assert.Equal((10, states.Name(stream) == "t3"), (states.ModelOf(stream).StepsOf(states.RowOf(stream)), states.RowOf(stream)[1] == 0.5f));
+        engine.Dispose();
+    }
+
     [Theory, InlineData(false), InlineData(true)]
     public void The_last_step_of_every_stream_is_what_left_last(bool stoppedInOrder)
     {
