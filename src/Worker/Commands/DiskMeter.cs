@@ -11,6 +11,7 @@ internal sealed class DiskMeter : IDisposable
     private readonly string _folder;
     private readonly string? _statistics;
     private readonly Dictionary<string, long> _lengths = [];
+    private readonly byte[] _tail = new byte[128 << 10];
     private readonly Timer _timer;
 
     public DiskMeter(string folder)
@@ -48,7 +49,7 @@ internal sealed class DiskMeter : IDisposable
             {
                 try
                 {
-                    _lengths[file.Name] = Math.Max(_lengths.GetValueOrDefault(file.Name), file.Length);
+                    _lengths[file.Name] = Math.Max(_lengths.GetValueOrDefault(file.Name), LengthOf(file));
                 }
                 catch (FileNotFoundException)
                 {
@@ -56,6 +57,15 @@ internal sealed class DiskMeter : IDisposable
                 }
             }
         }
+    }
+
+    /// <summary>Without the zeros that a log keeps ahead of its end.</summary>
+    private long LengthOf(FileInfo file)
+    {
+        using FileStream stream = file.Open(FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        long start = Math.Max(0, stream.Length - _tail.Length);
+        stream.Position = start;
+        return start + _tail.AsSpan(0, stream.ReadAtLeast(_tail, _tail.Length, throwOnEndOfStream: false)).LastIndexOfAnyExcept((byte)0) + 1;
     }
 
     private long Sum(string ending) => _lengths.Where(pair => pair.Key.EndsWith(ending, StringComparison.Ordinal)).Sum(pair => pair.Value);

@@ -34,9 +34,9 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
 
     public byte[] Read(string name) => File.ReadAllBytes(In(name));
 
-    public IDataFile Create(string name) => new GrowingFile(In(name), FileMode.Create);
+    public IDataFile Create(string name, int ahead = 0) => new GrowingFile(In(name), FileMode.Create, ahead);
 
-    public IDataFile Open(string name) => new GrowingFile(In(name), FileMode.Open);
+    public IDataFile Open(string name) => new GrowingFile(In(name), FileMode.Open, ahead: 0);
 
     public void Rename(string from, string to) => File.Move(In(from), In(to), overwrite: true);
 
@@ -73,9 +73,16 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int descriptor);
 
-    private sealed class GrowingFile(string path, FileMode mode) : IDataFile
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int FlushData(SafeFileHandle file);
+
+    private sealed class GrowingFile(string path, FileMode mode, int ahead) : IDataFile
     {
+        /// <summary>An append of more than this share of what is kept ahead would have it renewed so often that it costs more than it saves.</summary>
+        private const int SmallShare = 16;
+
         private readonly SafeFileHandle _handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.Read);
+        private long _onDisk = new FileInfo(path).Length;
 
         public long Length { get; private set; } = new FileInfo(path).Length;
 
@@ -83,16 +90,41 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
         {
             RandomAccess.Write(_handle, bytes, Length);
             Length += bytes.Length;
+            if (Length <= _onDisk)
+                return;
+            _onDisk = Length;
+            if (bytes.Length <= ahead / SmallShare)
+                KeepAhead();
         }
 
         public void Truncate(long length)
         {
             RandomAccess.SetLength(_handle, length);
-            Length = length;
+            Length = _onDisk = length;
         }
 
-        public void Flush() => RandomAccess.FlushToDisk(_handle);
+        public void Flush()
+        {
+            // Times of the file may wait; its length, where it has changed, may not, and does not.
+            if (!OperatingSystem.IsLinux())
+                RandomAccess.FlushToDisk(_handle);
+            else if (FlushData(_handle) != 0)
+                throw new IOException($"{path} cannot be flushed: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
 
         public void Dispose() => _handle.Dispose();
+
+        private void KeepAhead()
+        {
+            try
+            {
+                RandomAccess.Write(_handle, new byte[ahead], Length);
+                _onDisk = Length + ahead;
+            }
+            catch (IOException)
+            {
+                // No room for it: the file grows as it is written.
+            }
+        }
     }
 }

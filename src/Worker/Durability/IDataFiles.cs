@@ -12,7 +12,11 @@ internal interface IDataFiles
     byte[] Read(string name);
 
     /// <summary>An empty file; one that was there is replaced.</summary>
-    IDataFile Create(string name);
+    /// <param name="ahead">
+    /// Zeros to keep on the disk behind the end while appends are small. An append into them changes no length, and a flush then writes the
+    /// appended blocks and nothing of the file system's own. A reader sees them; they go with <see cref="IDataFile.Truncate"/>.
+    /// </param>
+    IDataFile Create(string name, int ahead = 0);
 
     IDataFile Open(string name);
 
@@ -28,6 +32,7 @@ internal interface IDataFiles
 /// <summary>A file that grows at its end.</summary>
 internal interface IDataFile : IDisposable
 {
+    /// <summary>Of what was appended.</summary>
     long Length { get; }
 
     void Append(ReadOnlySpan<byte> bytes);

@@ -18,6 +18,9 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <summary>Positions of one frame, about: then it goes whatever the interval. Bounds the memory of intake that waits for the disk.</summary>
     public const int FramePositions = 4096;
 
+    /// <summary>Zeros kept behind the end of a segment: a commit of a few ticks then is one block on the disk instead of three.</summary>
+    private const int Ahead = 64 << 10;
+
     // How often a full disk is asked again.
     private static readonly TimeSpan FullDiskPause = TimeSpan.FromMilliseconds(500);
 
@@ -346,6 +349,14 @@ internal sealed class InputLog : ITickJournal, IDisposable
             frame.Owed.Clear();
             Committed?.Invoke();
         }
+        try
+        {
+            EndSegment();
+        }
+        catch (IOException)
+        {
+            // It is cut at the next start.
+        }
     }
 
     /// <summary>Waits until the next frame is to go.</summary>
@@ -426,10 +437,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
     private bool TryWrite(FrameBuffer frame)
     {
         if (_segment is not null && _segment.Length + frame.Bytes.Length > _segmentBytes)
-        {
-            _segment.Dispose();
-            _segment = null;
-        }
+            EndSegment();
         if (_segment is null && !TryBeginSegment(frame.FirstPosition))
             return false;
 
@@ -447,13 +455,26 @@ internal sealed class InputLog : ITickJournal, IDisposable
         return true;
     }
 
+    /// <summary>Cuts the segment where it ends, on the disk as well: nothing but frames may come before the next.</summary>
+    private void EndSegment()
+    {
+        if (_segment is not IDataFile segment)
+            return;
+        _segment = null;
+        using (segment)
+        {
+            segment.Truncate(segment.Length);
+            segment.Flush();
+        }
+    }
+
     private bool TryBeginSegment(long firstPosition)
     {
         IDataFile? segment = null;
         string name = LogFormat.SegmentName(firstPosition);
         try
         {
-            segment = _files.Create(name);
+            segment = _files.Create(name, Ahead);
             segment.Append(LogFormat.SegmentHeader(firstPosition, _crc));
         }
         catch (IOException e) when (IsDiskFull(e))

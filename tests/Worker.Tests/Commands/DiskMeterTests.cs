@@ -11,14 +11,15 @@ public sealed class DiskMeterTests : IDisposable
     [Fact]
     public void What_was_written_counts_when_its_file_is_gone()
     {
-        File.WriteAllBytes(Path.Combine(_folder, "log-1.log"), new byte[100]);
+        byte[] ones = [.. Enumerable.Repeat((byte)1, 300)];
+        File.WriteAllBytes(Path.Combine(_folder, "log-1.log"), ones[..100]);
         using DiskMeter meter = new(_folder);
         DiskUse before = meter.Use;
-        File.WriteAllBytes(Path.Combine(_folder, "log-1.log"), new byte[300]);
-        File.WriteAllBytes(Path.Combine(_folder, "snapshot-1-0.snap"), new byte[50]);
+        File.WriteAllBytes(Path.Combine(_folder, "log-1.log"), [.. ones, .. new byte[70_000]]);   // zeros ahead of the end are no log
+        File.WriteAllBytes(Path.Combine(_folder, "snapshot-1-0.snap"), ones[..50]);
         _ = meter.Use;
         File.Delete(Path.Combine(_folder, "log-1.log"));
-        File.WriteAllBytes(Path.Combine(_folder, "log-2.log"), new byte[40]);
+        File.WriteAllBytes(Path.Combine(_folder, "log-2.log"), ones[..40]);
 
         DiskPerTick perTick = meter.Use.Since(before, ticks: 10);
 

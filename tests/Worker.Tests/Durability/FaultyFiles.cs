@@ -29,7 +29,7 @@ internal sealed class FaultyFiles : IDataFiles
         get
         {
             lock (Lock)
-                return [.. _files[name].Bytes];
+                return _files[name].Visible;
         }
         set => _files[name] = _safe[name] = new Content { Bytes = [.. value], FlushedLength = value.Length };
     }
@@ -40,7 +40,7 @@ internal sealed class FaultyFiles : IDataFiles
         lock (Lock)
         {
             foreach ((string name, Content content) in _files)
-                after[name] = [.. content.Bytes];
+                after[name] = content.Visible;
         }
         return after;
     }
@@ -53,11 +53,30 @@ internal sealed class FaultyFiles : IDataFiles
         {
             foreach ((string name, Content content) in _safe)
             {
-                int unflushed = content.Bytes.Count - content.FlushedLength;
-                after[name] = [.. content.Bytes.Take(content.FlushedLength + (random?.Next(unflushed + 1) ?? 0))];
+                after[name] = content.IsAhead ? OverZeros(content, random) : Grown(content, random);
             }
         }
         return after;
+    }
+
+    private static byte[] Grown(Content content, Random? random)
+    {
+        int unflushed = content.Bytes.Count - content.FlushedLength;
+        return [.. content.Bytes.Take(content.FlushedLength + (random?.Next(unflushed + 1) ?? 0))];
+    }
+
+    /// <summary>What was written over zeros has reached the disk sector by sector, in any order.</summary>
+    private static byte[] OverZeros(Content content, Random? random)
+    {
+        const int SectorBytes = 512;
+        byte[] bytes = content.Visible;
+        for (int at = content.FlushedLength, next; at < content.Bytes.Count; at = next)
+        {
+            next = Math.Min(content.Bytes.Count, (at / SectorBytes + 1) * SectorBytes);
+            if (random is null || random.Next(2) == 0)
+                bytes.AsSpan(at, next - at).Clear();
+        }
+        return bytes;
     }
 
     public IReadOnlyList<string> List()
@@ -68,13 +87,13 @@ internal sealed class FaultyFiles : IDataFiles
 
     public byte[] Read(string name) => ReadFails ? throw new IOException($"Input/output error : '{name}'") : this[name];
 
-    public IDataFile Create(string name)
+    public IDataFile Create(string name, int ahead = 0)
     {
         lock (Lock)
-            return new Handle(this, name, _files[name] = new Content());
+            return new Handle(this, name, _files[name] = new Content(), ahead);
     }
 
-    public IDataFile Open(string name) => new Handle(this, name, _files[name]);
+    public IDataFile Open(string name) => new Handle(this, name, _files[name], ahead: 0);
 
     public void Rename(string from, string to)
     {
@@ -102,9 +121,17 @@ internal sealed class FaultyFiles : IDataFiles
         public List<byte> Bytes { get; init; } = [];
 
         public int FlushedLength { get; set; }
+
+        /// <summary>Length with the zeros ahead.</summary>
+        public int OnDisk { get; set; }
+
+        /// <summary>Whether what is not flushed lies over zeros that are.</summary>
+        public bool IsAhead { get; set; }
+
+        public byte[] Visible => [.. Bytes, .. new byte[Math.Max(0, OnDisk - Bytes.Count)]];
     }
 
-    private sealed class Handle(FaultyFiles files, string name, Content content) : IDataFile
+    private sealed class Handle(FaultyFiles files, string name, Content content, int ahead) : IDataFile
     {
         public long Length => content.Bytes.Count;
 
@@ -117,6 +144,8 @@ internal sealed class FaultyFiles : IDataFiles
                 files.Room -= fit;
                 if (fit < bytes.Length)
                     throw new IOException("No space left on device", 28);
+                if (content.Bytes.Count > content.OnDisk)
+                    (content.OnDisk, content.IsAhead) = (content.Bytes.Count + ahead, false);
             }
         }
 
@@ -127,6 +156,7 @@ internal sealed class FaultyFiles : IDataFiles
                 files.Room = Math.Min(files.Room, long.MaxValue - content.Bytes.Count) + content.Bytes.Count - length;
                 content.Bytes.RemoveRange((int)length, content.Bytes.Count - (int)length);
                 content.FlushedLength = Math.Min(content.FlushedLength, (int)length);
+                (content.OnDisk, content.IsAhead) = ((int)length, false);
             }
         }
 
@@ -137,6 +167,7 @@ internal sealed class FaultyFiles : IDataFiles
                 if (files.FlushFails)
                     throw new IOException("Input/output error");
                 content.FlushedLength = content.Bytes.Count;
+                content.IsAhead = content.OnDisk > content.Bytes.Count;
             }
         }
 
