@@ -26,8 +26,8 @@ public class HeatMapTests
         HeatMap map = new("h", "step", "unit", [[0f], [1f], [0f], [0f]], First: 10);
         LineChart line = new("v", "", "value", [new("value", [10, 11, 12, 13], [0, 1, 2, 3])]) { XRange = map.XRange };
 
-        string[] cell = Cells(map).Single().Attribute("d")!.Value.Split('M', ' ', 'h');
-        double middle = Number(cell[1]) + (Number(cell[3].Split('v')[0]) / 2);
+        string[] cell = Cells(map).Single().Attribute("d")!.Value.Split('M', ' ', 'H', 'V');
+        double middle = (Number(cell[1]) + Number(cell[3])) / 2;
         string point = XElement.Parse(line.Svg()).Elements(Svg + "path").Single(path => (string?)path.Attribute("stroke-linejoin") == "round").Attribute("d")!.Value.Split('L')[1];
         Assert.Equal(middle, Number(point.Split(' ')[0]), tolerance: 0.1);
     }
@@ -38,10 +38,10 @@ public class HeatMapTests
         LineChart line = new("v", "", "value", [new("value", [0, 1])]) { Height = 200 };
         HeatMap nothing = new("h < 1", "step", "unit", []) { Height = 300 };
 
-        XElement svg = XElement.Parse(new ChartStack("stream & state", [line, nothing]).Svg());
+        XElement svg = XElement.Parse(new ChartStack("stream & state", ["a < b", "c"], [line, nothing]).Svg());
 
         Assert.True(double.Parse(svg.Attribute("viewBox")!.Value.Split(' ')[3], CultureInfo.InvariantCulture) >= 500);
-        Assert.Equal(["translate(0 34)", "translate(0 234)"], svg.Elements(Svg + "g").Select(g => g.Attribute("transform")!.Value));
+        Assert.Equal(["translate(0 64)", "translate(0 264)"], svg.Elements(Svg + "g").Select(g => g.Attribute("transform")!.Value));
         Assert.Single(svg.DescendantsAndSelf(), element => element.Name == Svg + "svg");
         Assert.DoesNotContain("NaN", svg.ToString());
     }
@@ -50,7 +50,11 @@ public class HeatMapTests
     private static IEnumerable<XElement> Cells(HeatMap map) =>
         XElement.Parse(map.Svg()).Elements(Svg + "path").Where(path => path.Attribute("fill-opacity") is not null).Skip(41);
 
-    private static double Width(XElement path) => Number(path.Attribute("d")!.Value.Split('h', 'v')[1]);
+    private static double Width(XElement path)
+    {
+        string[] corners = path.Attribute("d")!.Value.Split('M', ' ', 'H', 'V');
+        return Number(corners[3]) - Number(corners[1]);
+    }
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 }

@@ -50,18 +50,22 @@ public abstract record Chart(string Title)
     protected static void Append(StringBuilder text, FormattableString formatted) => text.Append(formatted.ToString(CultureInfo.InvariantCulture));
 }
 
-/// <summary>Charts one below the other, in one SVG element.</summary>
+/// <summary>Charts one below the other, in one SVG element, below some lines of text.</summary>
 public sealed record ChartStack : Chart
 {
+    private const double TitleHeight = 34, LineHeight = 15;
+
+    private readonly IReadOnlyList<string> _caption;
     private readonly IReadOnlyList<Chart> _charts;
 
-    public ChartStack(string title, IReadOnlyList<Chart> charts) : base(title) => (_charts, Height) = (charts, Heading + charts.Sum(chart => chart.Height));
-
-    private const double Heading = 34;
+    public ChartStack(string title, IReadOnlyList<string> caption, IReadOnlyList<Chart> charts) : base(title) =>
+        (_caption, _charts, Height) = (caption, charts, TitleHeight + (LineHeight * caption.Count) + charts.Sum(chart => chart.Height));
 
     protected override void Draw(StringBuilder svg)
     {
-        double down = Heading;
+        for (int line = 0; line < _caption.Count; line++)
+            Append(svg, $"<text x=\"{Left}\" y=\"{TitleHeight + 6 + (LineHeight * line)}\" font-size=\"11\">{Escape(_caption[line])}</text>\n");
+        double down = TitleHeight + (LineHeight * _caption.Count);
         foreach (Chart chart in _charts)
         {
             Append(svg, $"<g transform=\"translate(0 {down})\">\n");

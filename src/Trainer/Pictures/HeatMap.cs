@@ -39,8 +39,10 @@ public sealed record HeatMap(string Title, string XLabel, string YLabel, IReadOn
             double across = Left + (tick - XRange.From) * cell;
             Append(svg, $"<text x=\"{across:0.#}\" y=\"{Height - Bottom + 16}\" text-anchor=\"middle\">{label}</text>\n");
             int column = (int)(tick - First);
-            if (column < ColumnNames.Count)
-                Append(svg, $"<text x=\"{across:0.#}\" y=\"{Height - Bottom + 30}\" text-anchor=\"middle\" font-size=\"10\">{Escape(ColumnNames[column])}</text>\n");
+            if (column >= ColumnNames.Count)
+                continue;
+            bool isLast = across + (3 * ColumnNames[column].Length) > Width;
+            Append(svg, $"<text x=\"{(isLast ? Width : across):0.#}\" y=\"{Height - Bottom + 30}\" text-anchor=\"{(isLast ? "end" : "middle")}\" font-size=\"10\">{Escape(ColumnNames[column])}</text>\n");
         }
         foreach ((double tick, string label) in Ticks(0, Math.Max(1, rows - 1), 8).Where(tick => tick.Item1 % 1 == 0))
             Append(svg, $"<text x=\"{Left - 8}\" y=\"{Top + ((tick + 0.5) * line) + 4:0.#}\" text-anchor=\"end\">{label}</text>\n");
@@ -59,7 +61,10 @@ public sealed record HeatMap(string Title, string XLabel, string YLabel, IReadOn
                 for (end = column + 1; end < Columns.Count && ShadeOf(Columns[end][row]) == ShadeOf(Columns[column][row]);)
                     end++;
                 if (ShadeOf(Columns[column][row]) == shade)
-                    Append(path, $"M{Left + (column * cell):0.##} {Top + (row * line):0.##}h{(end - column) * cell:0.##}v{line:0.##}h{(column - end) * cell:0.##}z");
+                {
+                    (double left, double right) = (Left + (column * cell), Left + (end * cell));
+                    Append(path, $"M{left:0.##} {Top + (row * line):0.##}H{right:0.##}V{Top + ((row + 1) * line):0.##}H{left:0.##}z");
+                }
             }
         }
         return path.ToString();

@@ -19,13 +19,15 @@ public sealed record ChartLine(string Name, IReadOnlyList<double> X, IReadOnlyLi
 /// <summary>A chart of lines.</summary>
 public sealed record LineChart(string Title, string XLabel, string YLabel, IReadOnlyList<ChartLine> Lines) : Chart(Title)
 {
-    private const double Top = 64, Bottom = 52;
     private const int MostDecades = 16;   // of a logarithmic scale, below the largest value; what is smaller is not drawn
 
     /// <summary>Told apart by people who see red and green alike (Okabe and Ito).</summary>
     private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
     public bool IsLogarithmic { get; init; }
+
+    /// <summary>Whether the lines' names are written above them.</summary>
+    public bool HasLegend { get; init; } = true;
 
     /// <summary>X is in seconds since 1970 UTC.</summary>
     public bool IsTimed { get; init; }
@@ -42,14 +44,19 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
     /// <summary>The same for Y, before any logarithm.</summary>
     public (double From, double To)? YRange { get; init; }
 
+    private double Top => HasLegend ? 64 : 36;
+
+    private double Bottom => XLabel.Length > 0 ? 52 : 28;
+
     protected override void Draw(StringBuilder svg)
     {
         (double x0, double x1) = XRange ?? Range(Lines.SelectMany(line => line.X));
         (double y0, double y1) = Vertical();
-        Legend(svg);
+        if (HasLegend)
+            Legend(svg);
         foreach ((double tick, string label) in IsTimed ? TimeTicks.Between(x0, x1) : Ticks(x0, x1, 8))
             Append(svg, $"<text x=\"{Across(tick)}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{label}</text>\n");
-        foreach ((double tick, string label) in IsLogarithmic ? LogarithmicTicks(y0, y1) : Ticks(y0, y1, 6))
+        foreach ((double tick, string label) in IsLogarithmic ? LogarithmicTicks(y0, y1) : Ticks(y0, y1, Math.Min(6, (int)((Height - Top - Bottom) / 25))))
         {
             Append(svg, $"<path d=\"M{Left} {Down(tick)}H{Width - Right}\" stroke=\"#8884\"/><text x=\"{Left - 8}\" y=\"{Down(tick) + 4}\" text-anchor=\"end\">{label}</text>\n");
         }

@@ -15,7 +15,7 @@ internal static class StateResetCommand
         Argument<string> pattern = new("STREAM") { Description = "A stream, or a pattern as in 'plant/#'." };
         pattern.Validators.Add(result =>
         {
-            if (Fault(result.GetValueOrDefault<string>()) is string fault)
+            if (StreamPattern.FaultOf(result.GetValueOrDefault<string>()) is string fault)
                 result.AddError(fault + ".");
         });
         Option<string> folder = new("--data-dir") { Description = "The data directory of the worker, which may run.", Required = true, HelpName = "DIR" };
@@ -51,18 +51,5 @@ internal static class StateResetCommand
         }
         using (files)
             return StreamResets.Append(files, new StreamPattern(pattern));
-    }
-
-    private static string? Fault(string? pattern)
-    {
-        try
-        {
-            _ = new StreamPattern(pattern ?? "");
-            return null;
-        }
-        catch (ArgumentException e)
-        {
-            return string.IsNullOrEmpty(pattern) ? "the stream is empty" : e.Message;
-        }
     }
 }

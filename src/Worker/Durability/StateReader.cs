@@ -6,9 +6,6 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>A step as it was made again.</summary>
-internal readonly record struct LastStep(long Time, double Value, Verdict Verdict);
-
 /// <summary>
 /// The states in a data directory, for people: the oldest snapshot that the log still follows, and every tick after it stepped again, so that
 /// as many streams as can be have a last step. Writes nothing.
@@ -18,17 +15,22 @@ internal sealed class StateReader
     private readonly JournalState _state;
     private readonly List<(RowKind Kind, StateSlab Slab, StepBatch Batch)> _kinds = [];
     private readonly SortedDictionary<int, (int Kind, int Row)> _places = [];
-    private readonly Dictionary<int, LastStep> _last = [];
+    private readonly Dictionary<int, StreamWatch?> _watches = [];
+    private readonly Predicate<string>? _wanted;
+    private readonly int _history;
     private readonly ModelMap _map;
     private readonly long _after;
 
     /// <param name="models">Finds the models of a set-up by their hashes, in its order.</param>
+    /// <param name="wanted">Names of the streams that are looked at; null for all. The others have a state and no steps.</param>
+    /// <param name="history">Steps of each that are kept, the newest.</param>
     /// <exception cref="InvalidDataException">The log is damaged; says what to do.</exception>
-    public StateReader(IDataFiles files, Func<Setup, IReadOnlyList<Forecaster>> models)
+    public StateReader(IDataFiles files, Func<Setup, IReadOnlyList<Forecaster>> models, Predicate<string>? wanted = null, int history = 1)
     {
+        (_wanted, _history) = (wanted, history);
         SnapshotStore store = new(files);
         LogReader reader = new(files);
-        _state = new JournalState(new StreamDirectory(1 << 22), redeliveryCapacity: 4096);
+        _state = new JournalState(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 4096);
         IReadOnlyList<SnapshotHead> parts = store.Find();
         string? first = files.List().FirstOrDefault(LogFormat.IsSegment);
         long logged = first is null ? long.MaxValue : LogFormat.FirstPosition(first);
@@ -64,8 +66,8 @@ internal sealed class StateReader
 
     public Span<float> RowOf(int stream) => _kinds[_places[stream].Kind].Slab[_places[stream].Row];
 
-    /// <summary>Null where it is in the snapshot and the log does not reach back to it.</summary>
-    public LastStep? LastOf(int stream) => _last.TryGetValue(stream, out LastStep step) ? step : null;
+    /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, or is in the snapshot and the log does not reach back to it.</summary>
+    public StreamWatch? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
 
     private Span<float> RowOf(int stream, int kind)
     {
@@ -103,8 +105,11 @@ internal sealed class StateReader
             RowOf(stream, _map.KindOf(stream));
         (RowKind kind, StateSlab slab, StepBatch batch) = _kinds[_places[stream].Kind];
         (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, _places[stream].Row, time, value);
+        if (!_watches.TryGetValue(stream, out StreamWatch? watch))
+            _watches[stream] = watch = _wanted is null || _wanted(Name(stream)) ? new StreamWatch(kind.Model, _history) : null;
+        watch?.Before(slab[batch.Rows[0]]);
         kind.Model.Step(slab, batch);
-        _last[stream] = new LastStep(time, value, batch.Verdicts[0]);
+        watch?.After(time, value, batch, entry: 0, slab[batch.Rows[0]]);
     }
 
     private void Reset(int stream)

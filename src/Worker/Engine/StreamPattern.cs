@@ -8,20 +8,24 @@ public sealed record StreamPattern
 {
     private readonly string _text;
 
-    /// <exception cref="ArgumentException">A wildcard shares a level with other characters.</exception>
-    public StreamPattern(string text)
+    /// <exception cref="ArgumentException">There is a <see cref="FaultOf"/> it.</exception>
+    public StreamPattern(string text) => _text = FaultOf(text) is string fault ? throw new ArgumentException(fault) : text;
+
+    /// <summary>What is wrong with a pattern, in words: it is empty, or a wildcard shares a level with other characters. Null where nothing is.</summary>
+    public static string? FaultOf(string? text)
     {
-        ArgumentException.ThrowIfNullOrEmpty(text);
+        if (string.IsNullOrEmpty(text))
+            return "the pattern is empty";
         for (int i = 0; i < text.Length; i++)
         {
             bool starts = i == 0 || text[i - 1] == '/';
             bool ends = i == text.Length - 1 || text[i + 1] == '/' || text[i + 1] == ':';
             if (text[i] == '+' && !(starts && ends))
-                throw new ArgumentException($"'{text}': '+' must fill a whole level, as in 'plant/+/pressure'");
+                return $"'{text}': '+' must fill a whole level, as in 'plant/+/pressure'";
             if (text[i] == '#' && !(starts && i == text.Length - 1))
-                throw new ArgumentException($"'{text}': '#' must be the last level, as in 'plant/#'");
+                return $"'{text}': '#' must be the last level, as in 'plant/#'";
         }
-        _text = text;
+        return null;
     }
 
     /// <summary>Whether the stream called <paramref name="name"/> (<c>topic</c> or <c>topic:path</c>) is meant.</summary>

@@ -39,13 +39,13 @@ public sealed class StateReaderTests
         string[] names = [.. left.List()];
 
         StateReader states = new(left, _ => [new ChainForecaster()]);
-        int[] known = [.. states.Streams.Where(stream => states.LastOf(stream) is not null)];
+        int[] known = [.. states.Streams.Where(stream => states.WatchOf(stream) is not null)];
         Assert.Equal(7, states.Streams.Count());
         Assert.NotEmpty(known);
         foreach (int stream in known)
         {
             Forecast last = outputs.Last(output => output.Stream == stream);
-            LastStep step = states.LastOf(stream)!.Value;
+            StepSeen step = states.WatchOf(stream)!.Last;
             Assert.Equal((last.Time, last.Value, last.Verdict.N, last.Verdict.Next), (step.Time, step.Value, step.Verdict.N, step.Verdict.Next));
         }
         Assert.Equal(names, left.List());

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using StreamRnn.Cells;
+using StreamRnn.Detection;
+using StreamRnn.Worker.Durability;
+using StreamRnn.Worker.Engine;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>The data directory of a stopped worker, as the verbs that only look at it open it.</summary>
+internal sealed class StateFolder
+{
+    public StateFolder(Command command)
+    {
+        command.Add(Folder);
+        command.Add(Models);
+    }
+
+    public Option<string> Folder { get; } = new("--data-dir")
+    {
+        Description = "The data directory of a stopped worker, or a copy; nothing in it is changed.",
+        Required = true,
+        HelpName = "DIR",
+    };
+
+    private Option<string[]> Models { get; } = new("--model") { Description = "Model files that the worker used beside the shipped one; repeatable.", HelpName = "FILE" };
+
+    /// <summary>Reads it.</summary>
+    /// <param name="wanted">Names of the streams that are looked at; null for all.</param>
+    /// <param name="history">Steps of each that are kept.</param>
+    /// <exception cref="CommandFailedException">There is none, or it is in use, or a model is missing.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public StateReader Read(ParseResult parsed, Predicate<string>? wanted, int history = 1)
+    {
+        string folder = parsed.GetRequiredValue(Folder);
+        using DataFolder files = Open(folder);
+        return new StateReader(files, setup => Find(setup, parsed.GetValue(Models) ?? []), wanted, history);
+    }
+
+    private static DataFolder Open(string folder)
+    {
+        if (!File.Exists(Path.Combine(folder, "lock")))
+            throw new CommandFailedException($"{folder} is no data directory; name the one that a worker was given with --data-dir");
+        try
+        {
+            return new DataFolder(folder);
+        }
+        catch (CommandFailedException e)
+        {
+            throw new CommandFailedException($"{folder} cannot be read ({e.InnerException?.Message ?? "a worker has it, or its lock may not be opened"}); stop the worker first, or look at a copy");
+        }
+    }
+
+    private static Forecaster[] Find(Setup setup, string[] models)
+    {
+        Dictionary<string, string> files = [];
+        foreach (string file in models.Prepend(ShippedModel.Path).Select(ShippedModel.Resolve))
+        {
+            if (!File.Exists(file))
+                throw new CommandFailedException(ModelFile.Missing(file));
+            files[Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)))] = file;
+        }
+        return [.. setup.Models.Select(model => files.TryGetValue(model.Sha256, out string? file)
+            ? ForecasterFile.Load(file)
+            : throw new CommandFailedException($"the data directory steps with {model.Name}, and no model file given is that one; name it with --model"))];
+    }
+}
