@@ -8,13 +8,15 @@ namespace StreamRnn.Cells;
 /// The persisted floats of many streams: one row per stream, all rows of one size, kept in pages so that growing never copies a row.
 /// A shard's slab is touched by its loop alone.
 /// </summary>
-/// <remarks>Rows start on a 64-byte boundary and never move, so a row's reference stays valid for the life of the slab.</remarks>
+/// <remarks>Rows start on a 64-byte boundary and never move, so a row's reference stays valid until it is given back.</remarks>
 public sealed class StateSlab
 {
     private const int Alignment = 16;   // floats in a cache line, which is also the widest lane
     private readonly int _rowsPerPage;
     private readonly int _shift;
     private Page[] _pages = [];
+    private int[] _free = [];
+    private int _freeCount;
 
     /// <param name="rowFloats">Floats of one row; rounded up to whole cache lines.</param>
     /// <param name="pageBytes">Size a page aims at: at least one row, a power of two of rows.</param>
@@ -29,21 +31,45 @@ public sealed class StateSlab
     /// <summary>Floats from one row to the next.</summary>
     public int RowFloats { get; }
 
-    /// <summary>Rows handed out so far.</summary>
-    public int Count { get; private set; }
+    /// <summary>Rows in use.</summary>
+    public int Count => Extent - _freeCount;
+
+    /// <summary>One more than the highest row that was ever in use.</summary>
+    public int Extent { get; private set; }
+
+    /// <summary>Whether the next row takes another page.</summary>
+    public bool IsFull => _freeCount == 0 && Extent == _pages.Length << _shift;
+
+    /// <summary>Bytes of a page.</summary>
+    public long PageBytes => (long)_rowsPerPage * RowFloats * sizeof(float);
 
     /// <summary>Bytes held, pages included that are not full yet.</summary>
-    public long Bytes => (long)_pages.Length * _rowsPerPage * RowFloats * sizeof(float);
+    public long Bytes => _pages.Length * PageBytes;
 
     /// <summary>The row, <see cref="RowFloats"/> long.</summary>
     public Span<float> this[int row] => MemoryMarshal.CreateSpan(ref RowStart(row), RowFloats);
 
-    /// <summary>Hands out the next row, all zero.</summary>
+    /// <summary>Hands out a row, all zero: one that was given back, else the next.</summary>
     public int Add()
     {
-        if (Count == _pages.Length << _shift)
+        if (_freeCount > 0)
+        {
+            int row = _free[--_freeCount];
+            this[row].Clear();
+            return row;
+        }
+        if (IsFull)
             _pages = [.. _pages, new Page(_rowsPerPage * RowFloats)];
-        return Count++;
+        return Extent++;
+    }
+
+    /// <summary>Takes a row back.</summary>
+    /// <param name="row">In use.</param>
+    public void Remove(int row)
+    {
+        if (_freeCount == _free.Length)
+            Array.Resize(ref _free, Math.Max(16, 2 * _freeCount));
+        _free[_freeCount++] = row;
     }
 
     /// <summary>The first float of a row. The row must have been handed out.</summary>

@@ -213,7 +213,7 @@ internal sealed class DurableBench : IDisposable
     /// <summary>Ends as a kill would: without a last snapshot.</summary>
     public void Dispose()
     {
-        _state.Log.Refuse();
+        _state.Refuse();
         _state.Stop(TimeSpan.Zero);
         _engine.Drain();
         _state.Dispose();

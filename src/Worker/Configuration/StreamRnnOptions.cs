@@ -59,6 +59,9 @@ public sealed record StreamRnnOptions : IValidatableObject
     /// <summary>Ticks one shard may hold: where packets are kept whole, a queue holds at least the largest.</summary>
     public int EffectiveQueueCapacity => DataDir is null ? Limits.QueueCapacity : Math.Max(Limits.QueueCapacity, PacketIntake.MaximumTicks);
 
+    /// <summary>Streams whose state is in memory at most.</summary>
+    public int EffectiveStreamsInMemory => Math.Min(Limits.StreamsInMemory ?? int.MaxValue, Limits.Streams);
+
     /// <summary>Streams the dashboard keeps the latest of; 0 where there is none.</summary>
     public int WatchedStreams => Dashboard.Port is null ? 0 : Math.Min(Limits.Streams, DashboardOptions.MaximumStreams);
 
@@ -83,6 +86,10 @@ public sealed record StreamRnnOptions : IValidatableObject
             yield return new(ModelFile.Missing(Path.GetFullPath(Model)), [nameof(Model)]);
         if (DataDir is not null && File.Exists(DataDir))
             yield return new($"{Path.GetFullPath(DataDir)} is a file; name a directory", [nameof(DataDir)]);
+        if (Limits.StreamsInMemory is not null && DataDir is null)
+            yield return new("Limits:StreamsInMemory keeps idle streams in files, and there is no DataDir for them: name one (--data-dir), or leave it out");
+        if (Limits.StreamsInMemory < EffectiveShards)
+            yield return new($"Limits:StreamsInMemory is {Limits.StreamsInMemory} and there are {EffectiveShards} shards; each must hold at least one");
         if (Record is not null && File.Exists(Record))
             yield return new($"{Path.GetFullPath(Record)} is a file; name a directory", [nameof(Record)]);
         if (Record is not null && Publish.WhenFull == WhenFull.DropForecasts)
@@ -134,9 +141,19 @@ public sealed record ModelOptions : IValidatableObject
 /// <summary>What may arrive, so that memory has a bound whatever does.</summary>
 public sealed record LimitsOptions
 {
-    /// <summary>Streams in all; ticks of a further one are refused as <c>stream_limit</c>. Memory is this times the state of one.</summary>
+    /// <summary>
+    /// Streams in all; ticks of a further one are refused as <c>stream_limit</c>. Memory is this times the state of one, unless <see
+    /// cref="StreamsInMemory"/> is set.
+    /// </summary>
     [Range(1, 1 << 22)]
     public int Streams { get; init; } = 10_000;
+
+    /// <summary>
+    /// Of those the ones whose state is in memory; null for all of them. The states of streams that have been idle longest lie in a file of
+    /// <see cref="StreamRnnOptions.DataDir"/> and come back, bit for bit, with the stream's next tick, some microseconds later.
+    /// </summary>
+    [Range(1, 1 << 22)]
+    public int? StreamsInMemory { get; init; }
 
     /// <summary>Longest payload; a longer one is refused as <c>payload_too_large</c> without being read.</summary>
     [Range(64, 16 << 20)]

@@ -34,9 +34,11 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
 
     public byte[] Read(string name) => File.ReadAllBytes(In(name));
 
-    public IDataFile Create(string name, int ahead = 0) => new GrowingFile(In(name), FileMode.Create, ahead);
+    public IDataFile Create(string name, int ahead = 0) => new GrowingFile(In(name), FileMode.Create, FileAccess.ReadWrite, ahead);
 
-    public IDataFile Open(string name) => new GrowingFile(In(name), FileMode.Open, ahead: 0);
+    public IDataFile Open(string name) => new GrowingFile(In(name), FileMode.Open, FileAccess.ReadWrite, ahead: 0);
+
+    public IDataFile OpenToRead(string name) => new GrowingFile(In(name), FileMode.Open, FileAccess.Read, ahead: 0);
 
     public void Rename(string from, string to) => File.Move(In(from), In(to), overwrite: true);
 
@@ -76,15 +78,23 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int FlushData(SafeFileHandle file);
 
-    private sealed class GrowingFile(string path, FileMode mode, int ahead) : IDataFile
+    private sealed class GrowingFile(string path, FileMode mode, FileAccess access, int ahead) : IDataFile
     {
         /// <summary>An append of more than this share of what is kept ahead would have it renewed so often that it costs more than it saves.</summary>
         private const int SmallShare = 16;
 
-        private readonly SafeFileHandle _handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.Read);
+        private readonly SafeFileHandle _handle = File.OpenHandle(path, mode, access, FileShare.Read);
         private long _onDisk = new FileInfo(path).Length;
 
         public long Length { get; private set; } = new FileInfo(path).Length;
+
+        public int Read(long at, Span<byte> to)
+        {
+            int read = 0;
+            for (int more = 1; read < to.Length && more > 0; read += more)
+                more = RandomAccess.Read(_handle, to[read..], at + read);
+            return read;
+        }
 
         public void Append(ReadOnlySpan<byte> bytes)
         {
@@ -95,6 +105,13 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
             _onDisk = Length;
             if (bytes.Length <= ahead / SmallShare)
                 KeepAhead();
+        }
+
+        public void Write(long at, ReadOnlySpan<byte> bytes)
+        {
+            RandomAccess.Write(_handle, bytes, at);
+            Length = Math.Max(Length, at + bytes.Length);
+            _onDisk = Math.Max(_onDisk, Length);
         }
 
         public void Truncate(long length)

@@ -29,10 +29,13 @@ internal sealed class DurableState : IDisposable
     /// <summary>Opens a directory and checks every frame in it that is needed; nothing is stepped yet.</summary>
     /// <param name="setup">What this run steps with.</param>
     /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
+    /// <param name="streamsInMemory">Streams whose states may be in memory; null for all.</param>
     /// <exception cref="InvalidDataException">The log is damaged, or cannot be gone on with; says what to do.</exception>
     public DurableState(IDataFiles files, StreamDirectory directory, Setup setup, DurabilityOptions options, int redeliveryCapacity,
-        Action<string> failed, TimeProvider clock, ILogger logger)
+        Action<string> failed, TimeProvider clock, ILogger logger, int? streamsInMemory = null)
     {
+        ColdStore.Clear(files);
+        Cold = streamsInMemory is int limit ? new ColdStore(files, limit, failed, logger) : null;
         (_setup, _options, _clock, _logger, _folder) = (setup, options, clock, logger, files as IDisposable);
         _reader = new LogReader(files);
         _store = new SnapshotStore(files);
@@ -55,6 +58,12 @@ internal sealed class DurableState : IDisposable
     }
 
     public InputLog Log { get; }
+
+    /// <summary>Where the streams are that are too many for memory; null where all are there.</summary>
+    public ColdStore? Cold { get; }
+
+    /// <summary>Whether the disk is full and intake stands still.</summary>
+    public bool IsFull => Log.IsFull || Cold is { IsFull: true };
 
     /// <summary>The broker has every output up to here: they are stepped again, not published.</summary>
     public long ConfirmedOutputs { get; }
@@ -96,6 +105,13 @@ internal sealed class DurableState : IDisposable
         _checkpointer.Start();
     }
 
+    /// <summary>Takes nothing more in, and lets nobody wait for room on the disk.</summary>
+    public void Refuse()
+    {
+        Log.Refuse();
+        Cold?.EndWaiting();
+    }
+
     /// <summary>Saves the states a last time. Nothing is taken in any more, the shards still run.</summary>
     /// <param name="patience">How long the broker may take to confirm the last outputs.</param>
     public void Stop(TimeSpan? patience = null) => _checkpointer?.Stop(patience ?? LastConfirmations);
@@ -103,6 +119,7 @@ internal sealed class DurableState : IDisposable
     public void Dispose()
     {
         Log.Dispose();
+        Cold?.Dispose();
         _folder?.Dispose();
     }
 

@@ -20,6 +20,9 @@ internal interface IDataFiles
 
     IDataFile Open(string name);
 
+    /// <summary>Opens a file that is only to be read.</summary>
+    IDataFile OpenToRead(string name);
+
     /// <summary>Gives a file another name; one that had it is gone. At any instant either is there.</summary>
     void Rename(string from, string to);
 
@@ -35,10 +38,24 @@ internal interface IDataFile : IDisposable
     /// <summary>Of what was appended.</summary>
     long Length { get; }
 
+    /// <returns>Bytes read; fewer than asked for only where the file ends.</returns>
+    int Read(long at, Span<byte> to);
+
+    /// <summary>Writes over what is there, and on beyond the end.</summary>
+    void Write(long at, ReadOnlySpan<byte> bytes);
+
     void Append(ReadOnlySpan<byte> bytes);
 
     void Truncate(long length);
 
     /// <summary>Returns when all bytes are on the disk. After a failure nobody knows what is: do not ask again.</summary>
     void Flush();
+}
+
+internal static class DiskFull
+{
+    /// <summary>Whether a write failed for want of room: it may be tried again.</summary>
+    public static bool IsDiskFull(this IOException e) => OperatingSystem.IsWindows()
+        ? (e.HResult & 0xFFFF) is 112 or 39   // ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL
+        : e.HResult is 28 or 122;             // ENOSPC, EDQUOT
 }

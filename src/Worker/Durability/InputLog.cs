@@ -446,7 +446,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
         {
             _segment.Append(frame.Bytes);
         }
-        catch (IOException e) when (IsDiskFull(e))
+        catch (IOException e) when (e.IsDiskFull())
         {
             _segment.Truncate(before);
             return false;
@@ -477,7 +477,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
             segment = _files.Create(name, Ahead);
             segment.Append(LogFormat.SegmentHeader(firstPosition, _crc));
         }
-        catch (IOException e) when (IsDiskFull(e))
+        catch (IOException e) when (e.IsDiskFull())
         {
             if (segment is not null)
             {
@@ -491,11 +491,6 @@ internal sealed class InputLog : ITickJournal, IDisposable
         _segment = segment;
         return true;
     }
-
-    // ENOSPC and EDQUOT on Unix; ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL on Windows.
-    private static bool IsDiskFull(IOException e) => OperatingSystem.IsWindows()
-        ? (e.HResult & 0xFFFF) is 112 or 39
-        : e.HResult is 28 or 122;
 }
 
 /// <summary>A place in the order of everything, and what the log knows there.</summary>

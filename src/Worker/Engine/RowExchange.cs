@@ -20,6 +20,7 @@ internal sealed class RowExchange
     private readonly Queue<RowPiece> _filled = new();
     private int _made;
     private int _finished;
+    private IOException? _failure;
 
     public RowExchange(int shards) => _shards = shards;
 
@@ -58,14 +59,27 @@ internal sealed class RowExchange
         }
     }
 
+    /// <summary>A shard cannot go on: no round will ever be complete again.</summary>
+    public void Fail(IOException reason)
+    {
+        lock (_lock)
+        {
+            _failure ??= reason;
+            Monitor.PulseAll(_lock);
+        }
+    }
+
     /// <summary>Waits for the next filled piece.</summary>
     /// <returns>False when every shard has finished; then the next round may begin.</returns>
+    /// <exception cref="IOException">A shard has failed.</exception>
     public bool TryTake(out RowPiece piece)
     {
         lock (_lock)
         {
-            while (_filled.Count == 0 && _finished < _shards)
+            while (_filled.Count == 0 && _finished < _shards && _failure is null)
                 Monitor.Wait(_lock);
+            if (_failure is not null)
+                throw new IOException(_failure.Message);
             if (_filled.TryDequeue(out piece!))
                 return true;
             _finished = 0;

@@ -49,6 +49,9 @@ internal sealed class RowSaver(RowExchange exchange)
         _piece.TryAdd(stream, kind, row);
     }
 
+    /// <summary>What is to be saved cannot be had: whoever takes the rows is told.</summary>
+    public void Fail(IOException reason) => exchange.Fail(reason);
+
     /// <summary>Saves the next rows of the walk.</summary>
     /// <param name="save">Saves the row of a place, if it is wanted; says how many bytes that were.</param>
     public void Go(Func<int, int> save, bool toTheEnd)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
 
@@ -30,7 +31,7 @@ internal sealed class Shard
     {
         (_index, _forecasts, _publisher, _metrics, _traces) = (index, forecasts, publisher, metrics, traces);
         Ticks = new TickQueue(capacity.Ticks);
-        _rows = new StreamRows(models, index, capacity.Shards, rows);
+        _rows = new StreamRows(models, index, capacity.Shards, rows, capacity.Cold);
         _batch = new MicroBatch(_rows);
         _block = forecasts.Rent();
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
@@ -43,6 +44,8 @@ internal sealed class Shard
     public long Stepped => Volatile.Read(ref _stepped);
 
     public int StreamCount => _rows.StreamCount;
+
+    public int InMemoryCount => _rows.InMemoryCount;
 
     public long StateBytes => _rows.StateBytes;
 
@@ -57,6 +60,22 @@ internal sealed class Shard
     public void Join() => _thread.Join();
 
     private void Run()
+    {
+        try
+        {
+            StepAll();
+        }
+        catch (ColdRowsException e)
+        {
+            _rows.GiveUp(e);
+            while (Ticks.Take(_taken) > 0)   // steps and acknowledges nothing more, and holds nobody up: the process ends
+            {
+            }
+        }
+        _forecasts.Complete();
+    }
+
+    private void StepAll()
     {
         int count;
         while ((count = Ticks.Take(_taken)) > 0)
@@ -93,7 +112,6 @@ internal sealed class Shard
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
         _rows.GoOnSaving(toTheEnd: true);
-        _forecasts.Complete();
     }
 
     private void Obey(in Tick control)

@@ -1,4 +1,5 @@
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
 
@@ -51,7 +52,10 @@ public sealed class StreamEngine
     /// <summary>Streams that have a state; a moment's value.</summary>
     public int StreamCount => _shards.Sum(shard => shard.StreamCount);
 
-    /// <summary>Bytes of state held; a moment's value.</summary>
+    /// <summary>Of those the ones whose state is in memory; a moment's value.</summary>
+    public int InMemoryCount => _shards.Sum(shard => shard.InMemoryCount);
+
+    /// <summary>Bytes of state held in memory; a moment's value.</summary>
     public long StateBytes => _shards.Sum(shard => shard.StateBytes);
 
     /// <summary>Told where the journal was cut when every output of what lies before has been handed to the sinks.</summary>
@@ -94,4 +98,8 @@ public sealed class StreamEngine
 /// <param name="Shards">Loops, each with a thread of its own.</param>
 /// <param name="Ticks">Ticks that may wait for one shard. More rides out longer bursts and makes the oldest forecast later.</param>
 /// <param name="Forecasts">Forecasts that may wait for the sinks.</param>
-public sealed record EngineCapacity(int Shards, int Ticks = 4096, int Forecasts = 16_384, WhenFull WhenFull = WhenFull.Wait);
+public sealed record EngineCapacity(int Shards, int Ticks = 4096, int Forecasts = 16_384, WhenFull WhenFull = WhenFull.Wait)
+{
+    /// <summary>Where the states of streams go that are too many for memory; null where all are in memory.</summary>
+    internal ColdStore? Cold { get; init; }
+}

@@ -1,38 +1,57 @@
 using StreamRnn.Cells;
+using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>
 /// The state rows of a shard's streams: of which kind a stream is, where its row is, and what of all that is being saved. One slab per
-/// kind. The shard's loop alone touches it.
+/// kind; beyond a limit the rows of idle streams lie on the disk and come back for their next tick. The shard's loop alone touches it.
 /// </summary>
+/// <remarks>Which rows are where never changes a bit: they are moved as they are.</remarks>
 internal sealed class StreamRows
 {
+    // What reading a row from the disk counts for, in bytes of a slice that is saved at once: a read may take 100 microseconds.
+    private const int ColdReadBytes = 4096;
+
     private readonly ModelMap _map;
     private readonly int _shard;
     private readonly int _shardCount;
     private readonly StateSlab[] _slabs;
     private readonly RowSaver _saver;
     private readonly Func<int, int> _save;   // made once
-    private Place[] _places;
+    private readonly ColdStore? _store;
+    private readonly ColdRows?[] _cold;      // one per kind, made when its first row goes there
+    private readonly RowOwners[] _owners;    // one per kind
+    private readonly float[] _scratch;
+    private readonly int _limit;
+    private readonly long _slabBytes;
+    private StreamPlace[] _places;
     private long _batch;
+    private int _inBatch;
+    private int _inMemory;
 
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
     /// <param name="exchange">Where saved rows go.</param>
-    public StreamRows(ModelMap map, int shard, int shardCount, RowExchange exchange)
+    /// <param name="store">Where the rows go that are too many for memory; null where none are.</param>
+    public StreamRows(ModelMap map, int shard, int shardCount, RowExchange exchange, ColdStore? store = null)
     {
-        (_map, _shard, _shardCount) = (map, shard, shardCount);
+        (_map, _shard, _shardCount, _store) = (map, shard, shardCount, store);
         (_saver, _save) = (new RowSaver(exchange), SaveIfWanted);
         _slabs = [.. map.Kinds.Select(kind => new StateSlab(kind.RowFloats))];
+        _owners = [.. map.Kinds.Select(_ => new RowOwners())];
+        _cold = new ColdRows?[_slabs.Length];
+        _scratch = new float[map.Kinds.Max(kind => kind.RowFloats)];
+        _limit = store is null ? int.MaxValue : Math.Max(1, store.StreamsInMemory / shardCount);
+        _slabBytes = _limit * _slabs.Max(slab => (long)slab.RowFloats * sizeof(float));
 #if DEBUG
-        _places = new Place[1];
+        _places = new StreamPlace[1];
 #else
-        _places = new Place[1024];
+        _places = new StreamPlace[1024];
 #endif
     }
 
     /// <summary>What one stream of a kind costs: its row in the slab and the place that leads there.</summary>
-    public static int BytesPerStream(RowKind kind) => (new StateSlab(kind.RowFloats).RowFloats * sizeof(float)) + Place.Bytes;
+    public static int BytesPerStream(RowKind kind) => (new StateSlab(kind.RowFloats).RowFloats * sizeof(float)) + StreamPlace.Bytes;
 
     /// <summary>What rows are made of.</summary>
     public IReadOnlyList<RowKind> Kinds => _map.Kinds;
@@ -40,14 +59,17 @@ internal sealed class StreamRows
     /// <summary>Streams that have a state here.</summary>
     public int StreamCount { get; private set; }
 
-    /// <summary>Bytes of state held, the places of streams included.</summary>
+    /// <summary>Of those the ones whose row is in memory.</summary>
+    public int InMemoryCount => _inMemory;
+
+    /// <summary>Bytes of state held in memory, the places of streams included.</summary>
     public long StateBytes
     {
         get
         {
-            long bytes = _places.LongLength * Place.Bytes;
-            foreach (StateSlab slab in _slabs)
-                bytes += slab.Bytes;
+            long bytes = _places.LongLength * StreamPlace.Bytes;
+            for (int kind = 0; kind < _slabs.Length; kind++)
+                bytes += _slabs[kind].Bytes + _owners[kind].Bytes;
             return bytes;
         }
     }
@@ -59,21 +81,38 @@ internal sealed class StreamRows
     public StateSlab Slab(int kind) => _slabs[kind];
 
     /// <summary>From here on every stream may be used once more.</summary>
-    public void BeginBatch() => _batch++;
+    public void BeginBatch()
+    {
+        _batch++;
+        _inBatch = 0;
+    }
 
-    /// <summary>Readies a stream's row for its step: made where this is its first, saved as it is where a cut wants that.</summary>
-    /// <returns>False where the stream is in this batch already; then nothing is changed.</returns>
+    /// <summary>Readies a stream's row for its step: made where this is its first, back from the disk, saved as it is where a cut wants that.</summary>
+    /// <returns>
+    /// False where the stream is in this batch already, or the batch has every row that may be in memory; then nothing is changed. True for
+    /// the first of a batch.
+    /// </returns>
+    /// <exception cref="ColdRowsException">The row cannot be had.</exception>
     public bool TryUse(int stream, out int kind, out int row)
     {
-        ref Place place = ref PlaceOf(stream);
+        ref StreamPlace place = ref PlaceOf(stream);
         (kind, row) = (place.Kind, place.Row);
-        if (place.LastBatch == _batch)
+        if (place.LastBatch == _batch || _inBatch >= _limit)
             return false;
+        int index = stream / _shardCount;
         if (place.LastBatch == 0)
-            (kind, row) = Settle(_map.KindOf(stream), ref place);
-        else if (place.LastBatch <= _saver.CutBatch)
-            SaveBeforeStep(stream / _shardCount, ref place);
+        {
+            row = Settle(index, kind = _map.KindOf(stream), ref place);
+        }
+        else
+        {
+            if (place.IsCold)
+                row = BringBack(index, ref place);
+            if (place.LastBatch <= _saver.CutBatch)
+                SaveBeforeStep(index, ref place);
+        }
         place.LastBatch = _batch;
+        _inBatch++;
         return true;
     }
 
@@ -96,20 +135,42 @@ internal sealed class StreamRows
             _saver.Go(_save, toTheEnd);
     }
 
-    /// <summary>Puts a stream's state back, before the first batch.</summary>
+    /// <summary>Saves no more: a row that is wanted cannot be had.</summary>
+    public void GiveUp(ColdRowsException reason)
+    {
+        _saver.Fail(reason);
+        _store!.Fail(reason.Message);
+    }
+
+    /// <summary>Puts a stream's state back, before the first batch. Beyond what may be in memory it goes to the disk at once.</summary>
     /// <param name="floats">As they were saved.</param>
+    /// <exception cref="ColdRowsException">There is no room for it.</exception>
     public void Restore(int stream, int kind, ReadOnlySpan<float> floats)
     {
-        ref Place place = ref PlaceOf(stream);
-        if (place.LastBatch == 0)
-            Settle(kind, ref place);
-        floats.CopyTo(_slabs[place.Kind][place.Row]);
+        ref StreamPlace place = ref PlaceOf(stream);
+        if (place.LastBatch > 0 && place.IsCold)
+        {
+            _cold[place.Kind]!.Replace(place.Slot, stream, floats);
+        }
+        else if (place.LastBatch == 0 && _inMemory >= _limit)
+        {
+            if (!Cold(kind).TryAdd(stream, floats, out int slot))
+                throw new ColdRowsException("the disk of the data directory has no room for the streams that Limits:StreamsInMemory keeps out of memory; make room or raise it", null);
+            (place.Kind, place.Slot) = (kind, slot);
+            StreamCount++;
+        }
+        else
+        {
+            if (place.LastBatch == 0)
+                Settle(stream / _shardCount, kind, ref place);
+            floats.CopyTo(_slabs[place.Kind][place.Row]);
+        }
         place.LastBatch = _batch = 1;
         _saver.MarkSaved(_batch);
     }
 
     /// <summary>The place of a stream; made where there is none.</summary>
-    private ref Place PlaceOf(int stream)
+    private ref StreamPlace PlaceOf(int stream)
     {
         int index = stream / _shardCount;   // the shard's streams are s, s + shards, s + 2 shards, ...
         if (index >= _places.Length)
@@ -117,16 +178,82 @@ internal sealed class StreamRows
         return ref _places[index];
     }
 
+    private int StreamOf(int index) => (index * _shardCount) + _shard;
+
     /// <summary>A stream's first tick: settles its kind and its row.</summary>
-    private (int Kind, int Row) Settle(int kind, ref Place place)
+    private int Settle(int index, int kind, ref StreamPlace place)
     {
-        (place.Kind, place.Row) = (kind, _slabs[kind].Add());
-        Kinds[kind].Initialise(_slabs[kind][place.Row]);
+        int row = RowFor(index, kind);
+        (place.Kind, place.Row) = (kind, row);
+        Kinds[kind].Initialise(_slabs[kind][row]);
         StreamCount++;
-        return (place.Kind, place.Row);
+        return row;
     }
 
-    private void SaveBeforeStep(int index, ref Place place)
+    private int BringBack(int index, ref StreamPlace place)
+    {
+        int kind = place.Kind;
+        int row = RowFor(index, kind);
+        _cold[kind]!.Take(place.Slot, StreamOf(index), Floats(kind, row));
+        return place.Row = row;
+    }
+
+    /// <summary>A row in memory; another goes to the disk for it where there are as many as may be.</summary>
+    private int RowFor(int index, int kind)
+    {
+        if (_inMemory >= _limit)
+            Evict(MayGrow(kind) ? null : kind);
+        int row = _slabs[kind].Add();
+        if (_store is not null)
+            _owners[kind].Set(row, index);
+        _inMemory++;
+        return row;
+    }
+
+    /// <summary>Whether the slabs together stay within what the limit allows when a kind's gets another row.</summary>
+    private bool MayGrow(int kind)
+    {
+        if (!_slabs[kind].IsFull)
+            return true;
+        long bytes = _slabs[kind].PageBytes;
+        foreach (StateSlab slab in _slabs)
+            bytes += slab.Bytes;
+        return bytes <= _slabBytes;
+    }
+
+    /// <summary>Moves the row of a stream that has been idle for long to the disk.</summary>
+    /// <param name="only">Of this kind; null for any.</param>
+    private void Evict(int? only)
+    {
+        (int kind, int row, long before) = (-1, -1, _batch);
+        for (int candidate = only ?? 0; candidate < (only + 1 ?? _slabs.Length); candidate++)
+        {
+            int idle = _owners[candidate].FindIdle(_slabs[candidate].Extent, _places, before);
+            if (idle >= 0)
+                (kind, row, before) = (candidate, idle, _places[_owners[candidate].Of(idle)].LastBatch);
+        }
+        if (row < 0)
+            return;   // every row of the only kind there may be more of is in the batch: a few more than allowed
+
+        int index = _owners[kind].Of(row);
+        int slot;
+        while (!Cold(kind).TryAdd(StreamOf(index), Floats(kind, row), out slot))
+        {
+            if (!_store!.WaitForRoom())
+                return;
+        }
+        _store!.HasRoom();
+        _places[index].Slot = slot;
+        _owners[kind].Clear(row);
+        _slabs[kind].Remove(row);
+        _inMemory--;
+    }
+
+    private ColdRows Cold(int kind) => _cold[kind] ??= _store!.Open(_shard, kind, Kinds[kind].RowFloats);
+
+    private Span<float> Floats(int kind, int row) => _slabs[kind][row][..Kinds[kind].RowFloats];
+
+    private void SaveBeforeStep(int index, ref StreamPlace place)
     {
         if (_saver.IsAhead(index) && _saver.Wants(place.LastBatch))
             Save(index, ref place);
@@ -134,25 +261,43 @@ internal sealed class StreamRows
 
     private int SaveIfWanted(int index)
     {
-        ref Place place = ref _places[index];
+        ref StreamPlace place = ref _places[index];
         return _saver.Wants(place.LastBatch) ? Save(index, ref place) : 0;
     }
 
-    private int Save(int index, ref Place place)
+    private int Save(int index, ref StreamPlace place)
     {
-        int floats = Kinds[place.Kind].RowFloats;
-        _saver.Save((index * _shardCount) + _shard, place.Kind, _slabs[place.Kind][place.Row][..floats]);
-        return floats * sizeof(float);
+        Span<float> row = place.IsCold ? _scratch.AsSpan(0, Kinds[place.Kind].RowFloats) : Floats(place.Kind, place.Row);
+        if (place.IsCold)
+            _cold[place.Kind]!.Read(place.Slot, StreamOf(index), row);
+        _saver.Save(StreamOf(index), place.Kind, row);
+        return (row.Length * sizeof(float)) + (place.IsCold ? ColdReadBytes : 0);
+    }
+}
+
+/// <summary>Where a stream's state is.</summary>
+internal struct StreamPlace
+{
+    public const int Bytes = 16;
+
+    private int _row;   // of the slab; below 0 the complement of a slot on the disk
+
+    /// <summary>The batch it was last in; 0 before its first tick.</summary>
+    public long LastBatch;
+    public int Kind;
+
+    public readonly bool IsCold => _row < 0;
+
+    public int Row
+    {
+        readonly get => _row;
+        set => _row = value;
     }
 
-    /// <summary>Where a stream's state is.</summary>
-    private struct Place
+    /// <summary>On the disk.</summary>
+    public int Slot
     {
-        public const int Bytes = 16;
-
-        /// <summary>The batch it was last in; 0 before its first tick.</summary>
-        public long LastBatch;
-        public int Kind;
-        public int Row;
+        readonly get => ~_row;
+        set => _row = ~value;
     }
 }

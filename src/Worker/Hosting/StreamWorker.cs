@@ -56,7 +56,7 @@ internal sealed class StreamWorker : IDisposable
         if (options.DataDir is not null)
         {
             _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models), options.Durability,
-                LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger);
+                LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
         }
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
@@ -68,7 +68,10 @@ internal sealed class StreamWorker : IDisposable
         if (options.Record is not null)
             _recording = new RecordingSink(new RecordingFolder(options.Record, Streams, resumes: _durable is not null), metrics, _logger);
         Engine = new StreamEngine(map,
-            new EngineCapacity(options.EffectiveShards, options.EffectiveQueueCapacity, options.Publish.Capacity, options.Publish.WhenFull),
+            new EngineCapacity(options.EffectiveShards, options.EffectiveQueueCapacity, options.Publish.Capacity, options.Publish.WhenFull)
+            {
+                Cold = _durable?.Cold,
+            },
             metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
 
         _router = new TickRouter(Engine.Queues);
@@ -85,6 +88,8 @@ internal sealed class StreamWorker : IDisposable
         if (_durable is not null)
         {
             metrics.ObserveDurability(_durable);
+            if (_durable.Cold is ColdStore cold)
+                metrics.ObserveColdRows(cold, () => Engine.InMemoryCount, () => Engine.StreamCount);
             metrics.ObserveRepeats(() => Intake.RepeatedPacketCount);
         }
         metrics.ObserveConnection(Link.Name, () => Link.IsReady);
@@ -150,7 +155,7 @@ internal sealed class StreamWorker : IDisposable
         if (_stopped || Failure is not null)
             return;
         _stopped = true;
-        _durable?.Log.Refuse();
+        _durable?.Refuse();
         _control?.Dispose();
         _gate.Close();
         _durable?.Stop();

@@ -35,6 +35,12 @@ internal static partial class Log
     [LoggerMessage(409, LogLevel.Information, "Reset '{Pattern}': {Streams} streams begin anew.")]
     public static partial void StreamsReset(ILogger logger, string pattern, int streams);
 
+    [LoggerMessage(412, LogLevel.Error, "The disk of the data directory has no room for the streams that Limits:StreamsInMemory keeps out of memory: intake stands still, nothing is lost. Make room; the worker goes on by itself.")]
+    public static partial void ColdRowsDiskFull(ILogger logger);
+
+    [LoggerMessage(413, LogLevel.Information, "The disk of the data directory has room for idle streams again: intake goes on.")]
+    public static partial void ColdRowsHaveRoom(ILogger logger);
+
     [LoggerMessage(410, LogLevel.Error, "The recording ends here ({Error}): what comes is stepped and published, and no more recorded. Make room and start again to go on.")]
     public static partial void RecordingEnded(ILogger logger, string error);
 

@@ -135,10 +135,21 @@ public sealed partial class WorkerMetrics : IDisposable
     {
         _meter.CreateObservableCounter("streamrnn.log.written", () => state.Log.WrittenBytes, "By", "Bytes written to the input log.");
         _meter.CreateObservableCounter("streamrnn.log.commits", () => state.Log.WrittenFrames, "{commit}", "Frames written to the input log and flushed to the disk.");
-        _meter.CreateObservableGauge("streamrnn.log.full", () => state.Log.IsFull ? 1 : 0, "{disk}", "1 while the disk of the data directory is full and intake stands still, else 0.");
+        _meter.CreateObservableGauge("streamrnn.log.full", () => state.IsFull ? 1 : 0, "{disk}", "1 while the disk of the data directory is full and intake stands still, else 0.");
         _meter.CreateObservableCounter("streamrnn.snapshots.written", () => state.SnapshotCount, "{snapshot}", "Snapshots of the states written.");
         _meter.CreateObservableCounter("streamrnn.snapshots.size", () => state.SnapshotBytes, "By", "Bytes written to snapshots.");
         _meter.CreateObservableCounter("streamrnn.snapshots.failed", () => state.FailedSnapshotCount, "{snapshot}", "Snapshots given up: the log is kept and the next one is tried.");
+    }
+
+    /// <summary>Shows how many streams have their state in memory and on the disk, and how many rows have gone and come back.</summary>
+    internal void ObserveColdRows(Durability.ColdStore store, Func<int> inMemory, Func<int> streams)
+    {
+        _meter.CreateObservableGauge("streamrnn.streams.in_memory", inMemory, "{stream}", "Streams whose state is in memory.");
+        _meter.CreateObservableGauge("streamrnn.streams.on_disk", () => streams() - inMemory(), "{stream}", "Idle streams whose state is on the disk until their next tick.");
+        _meter.CreateObservableCounter("streamrnn.rows.evicted", () => store.Evicted.Rows, "{row}", "States moved to the disk because others were needed in memory.");
+        _meter.CreateObservableCounter("streamrnn.rows.evicted.size", () => store.Evicted.Bytes, "By", "Bytes of states moved to the disk.");
+        _meter.CreateObservableCounter("streamrnn.rows.returned", () => store.Returned.Rows, "{row}", "States that came back from the disk for a tick.");
+        _meter.CreateObservableCounter("streamrnn.rows.returned.size", () => store.Returned.Bytes, "By", "Bytes of states that came back from the disk.");
     }
 
     /// <summary>Shows packets that were recognised as repeats.</summary>

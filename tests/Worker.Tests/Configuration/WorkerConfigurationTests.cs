@@ -97,7 +97,7 @@ public class WorkerConfigurationTests
     public void A_key_that_resembles_nothing_is_told_what_there_is()
     {
         string problem = Assert.Single(Problems(("Mqtt:Host", "broker"), ("Limits:Horsepower", "1")));
-        Assert.Contains("StreamRnn:Limits has Streams, PayloadBytes, QueueCapacity, FarFuture", problem);
+        Assert.Contains("StreamRnn:Limits has Streams, StreamsInMemory, PayloadBytes, QueueCapacity, FarFuture", problem);
     }
 
     [Theory]

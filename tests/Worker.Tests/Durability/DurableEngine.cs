@@ -29,12 +29,14 @@ internal sealed class DurableEngine : IDisposable
 
     /// <param name="outputs">What leaves, under the lock of the files: a copy of both is of one instant.</param>
     /// <param name="options">Null for snapshots and confirmations as often as can be.</param>
-    public DurableEngine(FaultyFiles files, int shards, List<Forecast> outputs, DurabilityOptions? options = null, bool confirms = true)
+    public DurableEngine(FaultyFiles files, int shards, List<Forecast> outputs, DurabilityOptions? options = null, bool confirms = true,
+        int? streamsInMemory = null)
     {
         StreamDirectory directory = new(10_000);
         Files = files;
-        State = new DurableState(files, directory, Chain, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance);
-        _engine = new StreamEngine(new ModelMap(new ChainForecaster()), new EngineCapacity(shards), _metrics, traces: null, State.Log, State.ConfirmedOutputs,
+        State = new DurableState(files, directory, Chain, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
+            streamsInMemory);
+        _engine = new StreamEngine(new ModelMap(new ChainForecaster()), new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
             new Sink(files, outputs));
         _router = new TickRouter(_engine.Queues);
         Intake = new PacketIntake(directory, _router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), State.Log);
@@ -64,6 +66,8 @@ internal sealed class DurableEngine : IDisposable
 
     public long Published => _engine.Published;
 
+    public int InMemoryCount => _engine.InMemoryCount;
+
     public int Send(PacketSource? source, PacketLedger? ledger, ushort id, string topic, string payload, byte qos = 1, bool dup = false)
     {
         Packet packet = new()
@@ -82,10 +86,20 @@ internal sealed class DurableEngine : IDisposable
     /// <summary>Lets the streams of a pattern begin anew; returns when that is durable.</summary>
     public int? Reset(string pattern) => StreamResets.Append(State.Log, _router, new StreamPattern(pattern));
 
+    /// <summary>The rows that a stop in order has left, by stream.</summary>
+    public static SortedDictionary<int, float[]> RowsIn(FaultyFiles files)
+    {
+        SnapshotStore store = new(files);
+        SortedDictionary<int, float[]> rows = [];
+        store.Load(store.Find(), new JournalState(new StreamDirectory(10_000), redeliveryCapacity: 1), sessions: null,
+            (stream, _, row) => rows[stream] = row.ToArray());
+        return rows;
+    }
+
     /// <summary>The end in order.</summary>
     public void Stop()
     {
-        State.Log.Refuse();
+        State.Refuse();
         State.Stop();
         End();
     }
@@ -93,7 +107,7 @@ internal sealed class DurableEngine : IDisposable
     /// <summary>The end of a life whose files have been copied already: whatever it still does is seen by nobody.</summary>
     public void Dispose()
     {
-        State.Log.Refuse();
+        State.Refuse();
         State.Stop(TimeSpan.Zero);
         End();
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Tests.Durability;
@@ -23,6 +24,9 @@ internal sealed class FaultyFiles : IDataFiles
     public bool FlushFails { get; set; }
 
     public bool ReadFails { get; set; }
+
+    /// <summary>Bytes of a file that can be read; the rest is as if it had never been written.</summary>
+    public long Readable { get; set; } = long.MaxValue;
 
     public byte[] this[string name]
     {
@@ -95,6 +99,8 @@ internal sealed class FaultyFiles : IDataFiles
 
     public IDataFile Open(string name) => new Handle(this, name, _files[name], ahead: 0);
 
+    public IDataFile OpenToRead(string name) => Open(name);
+
     public void Rename(string from, string to)
     {
         lock (Lock)
@@ -135,14 +141,30 @@ internal sealed class FaultyFiles : IDataFiles
     {
         public long Length => content.Bytes.Count;
 
-        public void Append(ReadOnlySpan<byte> bytes)
+        public int Read(long at, Span<byte> to)
+        {
+            if (files.ReadFails)
+                throw new IOException($"Input/output error : '{name}'");
+            lock (files.Lock)
+            {
+                int count = (int)Math.Clamp(Math.Min(files.Readable, content.Bytes.Count) - at, 0, to.Length);
+                CollectionsMarshal.AsSpan(content.Bytes).Slice((int)at, count).CopyTo(to);
+                return count;
+            }
+        }
+
+        public void Append(ReadOnlySpan<byte> bytes) => Write(content.Bytes.Count, bytes);
+
+        public void Write(long at, ReadOnlySpan<byte> bytes)
         {
             lock (files.Lock)
             {
-                int fit = (int)Math.Min(bytes.Length, name == files.FullFile ? 0 : files.Room);
-                content.Bytes.AddRange(bytes[..fit]);
+                int over = (int)Math.Min(bytes.Length, content.Bytes.Count - at);
+                bytes[..over].CopyTo(CollectionsMarshal.AsSpan(content.Bytes)[(int)at..]);
+                int fit = (int)Math.Min(bytes.Length - over, name == files.FullFile ? 0 : files.Room);
+                content.Bytes.AddRange(bytes.Slice(over, fit));
                 files.Room -= fit;
-                if (fit < bytes.Length)
+                if (over + fit < bytes.Length)
                     throw new IOException("No space left on device", 28);
                 if (content.Bytes.Count > content.OnDisk)
                     (content.OnDisk, content.IsAhead) = (content.Bytes.Count + ahead, false);

@@ -29,7 +29,8 @@ public sealed class RecoveryTests
         for (int kill = 0; kill <= Kills; kill++)
         {
             List<Forecast> outputs = [];
-            DurableEngine engine = new(files, shards: 1 + kill % 3, outputs);
+            int? inMemory = (kill % 4) switch { 0 => null, 1 => 3, 2 => 10, _ => 25 };
+            DurableEngine engine = new(files, shards: 1 + kill % 3, outputs, streamsInMemory: inMemory);
             PacketSource source = engine.State.Log.Open("broker-session", DuplicateRule.UntilBarrier, isResumed: true);
             PacketLedger ledger = new(4096, () => { });
             replayed += engine.Replayed;

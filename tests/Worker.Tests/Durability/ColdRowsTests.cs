@@ -1,0 +1,86 @@
+using StreamRnn.Worker.Durability;
+
+namespace StreamRnn.Worker.Tests.Durability;
+
+/// <summary>Rows on the disk come back as they were, or not at all.</summary>
+public sealed class ColdRowsTests
+{
+    private const int Floats = 5;
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void Rows_come_back_as_they_were_and_their_slots_are_used_again(bool onDisk)
+    {
+        string folder = Path.Combine(Path.GetTempPath(), $"streamrnn-{Guid.NewGuid():n}");
+        using DataFolder? real = onDisk ? new DataFolder(folder) : null;
+        IDataFiles files = onDisk ? real! : new FaultyFiles();
+        try
+        {
+            using ColdRows rows = new(files, "cold-0-0.rows", Floats);
+            Random random = new(20261125);
+            Dictionary<int, (int Slot, float[] Row)> there = [];
+            int most = 0;
+            for (int i = 0; i < 3000; i++)
+            {
+                int stream = random.Next(40);
+                if (there.Remove(stream, out (int Slot, float[] Row) cold))
+                {
+                    float[] row = new float[Floats];
+                    rows.Take(cold.Slot, stream, row);
+                    Assert.Equal(cold.Row, row);
+                    continue;
+                }
+                float[] written = [.. Enumerable.Range(0, Floats).Select(_ => random.NextSingle())];
+                Assert.True(rows.TryAdd(stream, written, out int slot));
+                there.Add(stream, (slot, written));
+                most = Math.Max(most, there.Count);
+                Assert.InRange(slot, 0, most - 1);
+            }
+            Assert.Equal(rows.Evicted.Rows, rows.Returned.Rows + there.Count);
+        }
+        finally
+        {
+            if (onDisk)
+                Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Any_flipped_bit_of_a_slot_is_noticed()
+    {
+        FaultyFiles files = new();
+        using ColdRows rows = new(files, "cold-0-0.rows", Floats);
+        Assert.True(rows.TryAdd(3, [1, 2, 3, 4, 5], out int slot));
+        byte[] good = files["cold-0-0.rows"];
+        using IDataFile disk = files.Open("cold-0-0.rows");
+        for (int bit = 0; bit < good.Length * 8; bit++)
+        {
+            disk.Write(bit / 8, [(byte)(good[bit / 8] ^ (1 << (bit % 8)))]);
+            Assert.Contains("does not hold the state of stream 3", Assert.Throws<ColdRowsException>(() => rows.Read(slot, 3, new float[Floats])).Message, StringComparison.Ordinal);
+            disk.Write(bit / 8, good.AsSpan(bit / 8, 1));
+        }
+        float[] row = new float[Floats];
+        rows.Read(slot, 3, row);
+        Assert.Equal([1, 2, 3, 4, 5], row);
+        Assert.Throws<ColdRowsException>(() => rows.Read(slot, 4, row));
+    }
+
+    [Fact]
+    public void A_full_disk_leaves_the_slots_as_they_were_at_every_byte()
+    {
+        for (int room = 0; room < 28; room++)
+        {
+            FaultyFiles files = new();
+            using ColdRows rows = new(files, "cold-0-0.rows", Floats);
+            Assert.True(rows.TryAdd(1, [1, 1, 1, 1, 1], out int first));
+            files.Room = room;
+            Assert.False(rows.TryAdd(2, [2, 2, 2, 2, 2], out _));
+            files.Room = long.MaxValue;
+            Assert.True(rows.TryAdd(2, [2, 2, 2, 2, 2], out int second));
+            float[] row = new float[Floats];
+            rows.Take(first, 1, row);
+            Assert.Equal([1, 1, 1, 1, 1], row);
+            rows.Take(second, 2, row);
+            Assert.Equal([2, 2, 2, 2, 2], row);
+        }
+    }
+}
