@@ -27,9 +27,10 @@ internal static class EvaluateCommand
         Option<int> lags = Bounded.Option("--lags", "Lags of the autoregression.", 48, count => count is >= 1 and <= 1000, "1 to 1000");
         Option<string?> timeColumn = new("--time-column") { Description = "With --model: column of the event time.", HelpName = "NAME" };
         Option<string[]> valueColumns = new("--value-column") { Description = "With --model: column of values, repeatable.", HelpName = "NAME" };
+        Option<string?> events = new("--events") { Description = "When something really happened (JSON as NAB's combined_windows.json): precision and recall of the alarms, event by event.", HelpName = "FILE" };
         Option<bool> json = new("--json") { Description = "One line of JSON per recording." };
         Command evaluate = new("evaluate", "Measures forecasts beside persistence, seasonal naive and an autoregression: RMSE, MAE, MASE, skill, coverage of the intervals.")
-            { data, model, from, train, to, period, lags, timeColumn, valueColumns, json };
+            { data, model, from, train, to, period, lags, timeColumn, valueColumns, events, json };
         evaluate.Validators.Add(parsed =>
         {
             if (parsed.GetValue(from) is not null && parsed.GetValue(train) is not null)
@@ -43,10 +44,11 @@ internal static class EvaluateCommand
         {
             EvaluatedRows rows = new(parsed.GetValue(from), parsed.GetValue(train),
                 new ReportOptions { To = parsed.GetValue(to), Period = parsed.GetValue(period), Lags = parsed.GetValue(lags) });
+            EventLabels? labels = parsed.GetValue(events) is string list ? EventLabels.Load(list) : null;
             string path = parsed.GetRequiredValue(data);
             bool asJson = parsed.GetValue(json);
             if (parsed.GetValue(model) is not string file)
-                return Report(RecordingFile.Find(path), "replay", rows, new Dictionary<string, string>(), asJson);
+                return Report(RecordingFile.Find(path), "replay", rows, new Dictionary<string, string>(), labels, asJson);
 
             RecordingOptions options = new() { TimeColumn = parsed.GetValue(timeColumn), ValueColumns = parsed.GetValue(valueColumns) ?? [] };
             ModelFile loaded = ModelFile.Load(ShippedModel.Resolve(file));
@@ -58,7 +60,7 @@ internal static class EvaluateCommand
                 foreach (string failure in summary.Failed)
                     Console.Error.WriteLine($"streamrnn evaluate: {failure}");
                 return summary.Outputs == 0 ? CommandLine.Failure
-                    : Math.Max(Report(RecordingFile.Find(folder), forecaster.Name, rows, loaded.Metadata, asJson), summary.Failed.Count > 0 ? CommandLine.Failure : CommandLine.Success);
+                    : Math.Max(Report(RecordingFile.Find(folder), forecaster.Name, rows, loaded.Metadata, labels, asJson), summary.Failed.Count > 0 ? CommandLine.Failure : CommandLine.Success);
             }
             finally
             {
@@ -68,12 +70,13 @@ internal static class EvaluateCommand
         return evaluate;
     }
 
-    private static int Report(IReadOnlyList<RecordingFile> outputs, string name, EvaluatedRows rows, IReadOnlyDictionary<string, string> metadata, bool asJson)
+    private static int Report(IReadOnlyList<RecordingFile> outputs, string name, EvaluatedRows rows, IReadOnlyDictionary<string, string> metadata, EventLabels? labels, bool asJson)
     {
         int exitCode = CommandLine.Success;
+        List<EventScore> alarms = [];
         foreach (RecordingFile file in outputs)
         {
-            ReplayedRows replayed = ReplayedRows.Read(file.Path);
+            ReplayedRows replayed = ReplayedRows.Read(file.Path, withAlarms: labels is not null);
             int? unseen = LearnedRows.FirstUnseen(metadata, file.Name);
             ReportOptions options = rows.Of(replayed.Values.Length, unseen);
             if (options.From < unseen)
@@ -87,13 +90,35 @@ internal static class EvaluateCommand
                 continue;
             }
 
-            Console.WriteLine(asJson ? Json(file, report) : report.Text(file.Name));
+            EventScore? found = labels?.Of(file.RelativePath) is { } events ? EventScore.Of(replayed.Times, replayed.Alarms, events, report.From, report.To) : null;
+            if (found is EventScore one)
+                alarms.Add(one);
+            Console.WriteLine(asJson ? Json(file, report, found) : report.Text(file.Name) + (found is null ? "" : "\n  " + InWords(found.Value)));
         }
 
+        if (labels is not null && alarms.Count == 0)
+            throw new CommandFailedException("none of the recordings is in the file of --events; it lists them by their path or their file's name");
+        if (alarms.Count > 1 && !asJson)
+            Console.WriteLine($"all {alarms.Count} labelled recordings: {InWords(alarms.Aggregate((a, b) => a + b))}");
         return exitCode;
     }
 
-    private static string Json(RecordingFile file, ForecastReport report)
+    private static string InWords(EventScore score) => string.Create(CultureInfo.InvariantCulture,
+        $"{score.Found} of {score.Events} events found, false alarms: {score.FalseAlarms}; precision {Ratio(score.Precision)}, recall {Ratio(score.Recall)}, F1 {Ratio(score.F1)}");
+
+    private static string Ratio(double share) => double.IsFinite(share) ? share.ToString("0.000", CultureInfo.InvariantCulture) : "-";
+
+    private static JsonObject Json(EventScore score) => new()
+    {
+        ["events"] = score.Events,
+        ["found"] = score.Found,
+        ["falseAlarms"] = score.FalseAlarms,
+        ["precision"] = double.IsFinite(score.Precision) ? score.Precision : null,
+        ["recall"] = double.IsFinite(score.Recall) ? score.Recall : null,
+        ["f1"] = double.IsFinite(score.F1) ? score.F1 : null,
+    };
+
+    private static string Json(RecordingFile file, ForecastReport report, EventScore? alarms)
     {
         JsonObject line = report.Json();
         line.Insert(0, "recording", file.Name);
@@ -103,6 +128,8 @@ internal static class EvaluateCommand
                 line[key] = value?.DeepClone();   // of what is evaluated, so that one number needs no search
         }
 
+        if (alarms is EventScore score)
+            line["alarms"] = Json(score);
         return line.ToJsonString();
     }
 
@@ -113,17 +140,18 @@ internal static class EvaluateCommand
     }
 
     /// <summary>The columns of a replay's output.</summary>
-    private sealed record ReplayedRows(long[] Times, double[] Values, double[] Forecasts, double[] Lower, double[] Upper)
+    private sealed record ReplayedRows(long[] Times, double[] Values, double[] Forecasts, double[] Lower, double[] Upper, bool[] Alarms)
     {
         private static readonly string[] Columns = ["value", "forecast", "lower", "upper"];
 
         public SeriesForecast Forecast(string name) => new(name, Forecasts, Lower, Upper);
 
-        public static ReplayedRows Read(string path)
+        /// <param name="withAlarms">Whether they are needed: forecasts of others have none.</param>
+        public static ReplayedRows Read(string path, bool withAlarms)
         {
-            using CsvRecording recording = Open(path);
+            using CsvRecording recording = Open(path, withAlarms);
             List<long> times = [];
-            List<double>[] columns = [[], [], [], []];
+            List<double>[] columns = [.. recording.ValueColumns.Select(_ => new List<double>())];
             while (recording.TryRead())
             {
                 times.Add(recording.Time);
@@ -135,14 +163,14 @@ internal static class EvaluateCommand
                 }
             }
 
-            return new ReplayedRows([.. times], [.. columns[0]], [.. columns[1]], [.. columns[2]], [.. columns[3]]);
+            return new ReplayedRows([.. times], [.. columns[0]], [.. columns[1]], [.. columns[2]], [.. columns[3]], withAlarms ? [.. columns[4].Select(flag => flag == 1)] : []);
         }
 
-        private static CsvRecording Open(string path)
+        private static CsvRecording Open(string path, bool withAlarms)
         {
             try
             {
-                return CsvRecording.Open(path, new RecordingOptions { ValueColumns = Columns });
+                return CsvRecording.Open(path, new RecordingOptions { ValueColumns = withAlarms ? [.. Columns, "is_anomaly"] : Columns });
             }
             catch (InvalidDataException e)
             {

@@ -41,6 +41,30 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Equal(["persistence", "seasonal naive (24)", "AR(36)"], names[1..]);
     }
 
+    [Fact]
+    public async Task Alarms_are_counted_against_the_events_of_a_list()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "out", "plant"));
+        string[] rows = [.. Enumerable.Range(0, 24).Select(hour => $"2026-01-01T{hour:00}:00:00Z,{hour},{hour + 1},{hour},{hour + 2},0,0,{(hour is 5 or 6 or 20 ? 1 : 0)}")];
+        Write("out/plant/a.csv", ["timestamp,value,forecast,lower,upper,surprise,anomaly_score,is_anomaly", .. rows]);
+        Write("out/b.csv", ["timestamp,value,forecast,lower,upper,surprise,anomaly_score,is_anomaly", .. rows]);
+        string events = Write("events.json", """{"plant/a.csv": [["2026-01-01 04:00:00", "2026-01-01 07:00:00"], ["2026-01-01 10:00:00", "2026-01-01 11:00:00"]], "b.csv": []}""");
+
+        (int exitCode, string words, string error) = await Executable.RunAsync("evaluate", Path.Combine(_folder, "out"), "--from", "2", "--events", events);
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.Contains("1 of 2 events found, false alarms: 1; precision 0.500, recall 0.500, F1 0.500", words);
+        Assert.EndsWith("all 2 labelled recordings: 1 of 2 events found, false alarms: 4; precision 0.200, recall 0.500, F1 0.286", words.Trim());
+
+        (_, string json, _) = await Executable.RunAsync("evaluate", Path.Combine(_folder, "out", "b.csv"), "--from", "2", "--events", events, "--json");
+        JsonElement alarms = JsonDocument.Parse(json).RootElement.GetProperty("alarms");
+        Assert.Equal((0, 3, 0.0), (alarms.GetProperty("events").GetInt32(), alarms.GetProperty("falseAlarms").GetInt32(), alarms.GetProperty("precision").GetDouble()));
+        Assert.Equal(JsonValueKind.Null, alarms.GetProperty("recall").ValueKind);
+
+        (exitCode, _, error) = await Executable.RunAsync("evaluate", Path.Combine(_folder, "out", "b.csv"), "--from", "2", "--events", Write("other.json", "{}"));
+        Assert.Equal(1, exitCode);
+        Assert.Contains("none of the recordings is in the file of --events", error);
+    }
+
     [Theory]
     [InlineData("none of its 1 rows", "timestamp,flow", "2026-01-01,1")]
     [InlineData("none of its 3 rows", "timestamp,flow", "2026-01-01,", "2026-01-02,", "2026-01-03,")]
