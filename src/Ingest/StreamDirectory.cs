@@ -56,6 +56,9 @@ public sealed class StreamDirectory
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Bytes that the names take, about; a moment's value.</summary>
+    public long NameBytes => (Math.Max(0L, Volatile.Read(ref _chunk)) * ChunkBytes) + Volatile.Read(ref _chunkUsed);
+
     /// <summary>Finds the stream of a topic and a path, or adds it.</summary>
     /// <param name="topic">UTF-8.</param>
     /// <param name="path">UTF-8, already percent-encoded, steps joined by '.'; empty where the stream is the topic itself.</param>

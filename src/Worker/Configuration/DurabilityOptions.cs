@@ -15,10 +15,11 @@ public sealed record DurabilityOptions
 
     /// <summary>
     /// Work that a restart may have to do again: when reading back and stepping what came since the last snapshot would take so long, the states
-    /// that have changed are saved. Shorter writes more, longer makes the way back longer.
+    /// that have changed are saved; from 70 % of it on where that writes no more than has been written to the log. Shorter writes more, longer
+    /// makes the way back longer.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
-    public TimeSpan ReplayLimit { get; init; } = TimeSpan.FromSeconds(0.7);
+    public TimeSpan ReplayLimit { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How often, while ticks come, the broker's confirmations are written down: outputs above are published again after a kill.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Text.Json;
 
 namespace StreamRnn.Worker.Durability;
 
@@ -26,25 +25,25 @@ internal sealed record SnapshotHead(int Arithmetic, long Position, long Base, in
 /// A snapshot on disk: the states of all streams at one position of the log, or those that have changed since the snapshot before.
 /// <code>
 /// snapshot-POSITION-BASE.snap, both in 20 digits
-///    0  "SRNNSNP1"   8  sections
+///    0  "SRNNSNP2"   8  sections
 /// section
-///    0  kind (4)   4  length (4)   8  CRC-32C of kind, length and content (4)   12  content
+///    0  kind (4)   4  length (4)   8  CRC-32C of the content (4)   12  CRC-32C of 0..12 (4)   16  content
 ///       Head             JSON, see <see cref="SnapshotHead"/>; the first
-///       Streams          length (2)  where the topic ends (2)  name, back to back
+///       Streams          length (2)  where the topic ends (2)  name, back to back; goes on in the next of its kind
 ///       Sources          see <see cref="SourceTable"/>
 ///       BrokerSessions   the embedded broker's own
-///       Rows             stream (4)  model (4)  the row's floats, back to back
+///       Rows             stream (4)  kind (4)  the row's floats, back to back; likewise
 ///       End              rows in all (8); the last: without it the snapshot is none
 /// </code>
 /// Written under another name, flushed, renamed: under this name it is whole.
 /// </summary>
 internal static class SnapshotFile
 {
-    public const int SectionHeaderBytes = 12;
+    public const int SectionHeaderBytes = 16;
 
     public const string UnfinishedName = "snapshot.tmp";
 
-    public static ReadOnlySpan<byte> Magic => "SRNNSNP1"u8;
+    public static ReadOnlySpan<byte> Magic => "SRNNSNP2"u8;
 
     public static string Name(long position, long @base) => string.Create(CultureInfo.InvariantCulture, $"snapshot-{position:d20}-{@base:d20}.snap");
 
@@ -61,42 +60,9 @@ internal static class SnapshotFile
         Span<byte> header = stackalloc byte[SectionHeaderBytes];
         BinaryPrimitives.WriteInt32LittleEndian(header, (int)kind);
         BinaryPrimitives.WriteInt32LittleEndian(header[4..], content.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Check(header[..8], content));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], LogFormat.Crc(content));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[12..], LogFormat.Crc(header[..12]));
         file.Append(header);
         file.Append(content);
     }
-
-    /// <summary>Its head, if every section of it is whole.</summary>
-    public static SnapshotHead? Verify(byte[] bytes)
-    {
-        SnapshotHead? head = null;
-        bool ended = false;
-        for (int at = Magic.Length; bytes.AsSpan().StartsWith(Magic) && !ended; )
-        {
-            if (!TrySection(bytes, ref at, out SnapshotSection kind, out ReadOnlySpan<byte> content))
-                return null;
-            if (kind == SnapshotSection.Head)
-                head = JsonSerializer.Deserialize<SnapshotHead>(content);
-            ended = kind == SnapshotSection.End;
-        }
-        return ended ? head : null;
-    }
-
-    public static bool TrySection(ReadOnlySpan<byte> bytes, ref int at, out SnapshotSection kind, out ReadOnlySpan<byte> content)
-    {
-        kind = 0;
-        content = default;
-        if (bytes.Length - at < SectionHeaderBytes)
-            return false;
-        ReadOnlySpan<byte> header = bytes.Slice(at, SectionHeaderBytes);
-        uint length = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
-        if (length > bytes.Length - at - SectionHeaderBytes)
-            return false;
-        kind = (SnapshotSection)BinaryPrimitives.ReadInt32LittleEndian(header);
-        content = bytes.Slice(at + SectionHeaderBytes, (int)length);
-        at += SectionHeaderBytes + (int)length;
-        return BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) == Check(header[..8], content);
-    }
-
-    private static uint Check(ReadOnlySpan<byte> header, ReadOnlySpan<byte> content) => LogFormat.Crc(header) ^ uint.RotateLeft(LogFormat.Crc(content), 1);
 }

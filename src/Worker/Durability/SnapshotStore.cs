@@ -53,11 +53,11 @@ internal sealed class SnapshotStore(IDataFiles files)
         {
             if (!_bases.TryGetValue(at, out long @base))
                 return false;
-            byte[] bytes = files.Read(SnapshotFile.Name(at, @base));
-            if (SnapshotFile.Verify(bytes) is not SnapshotHead head || head.Position != at || head.Base != @base)
+            using SnapshotReader reader = new(files, SnapshotFile.Name(at, @base));
+            if (reader.Verify() is not SnapshotHead head || head.Position != at || head.Base != @base)
                 return false;
             parts.Insert(0, head);
-            (_addedBytes, _aloneBytes) = @base == 0 ? (_addedBytes, bytes.Length) : (_addedBytes + bytes.Length, 0);
+            (_addedBytes, _aloneBytes) = @base == 0 ? (_addedBytes, reader.Length) : (_addedBytes + reader.Length, 0);
             at = @base;
         }
         _parts = parts.Count;
@@ -70,9 +70,8 @@ internal sealed class SnapshotStore(IDataFiles files)
     {
         foreach (SnapshotHead part in parts)
         {
-            byte[] bytes = files.Read(SnapshotFile.Name(part.Position, part.Base));
-            int at = SnapshotFile.Magic.Length;
-            while (at < bytes.Length && SnapshotFile.TrySection(bytes, ref at, out SnapshotSection kind, out ReadOnlySpan<byte> content))
+            using SnapshotReader reader = new(files, SnapshotFile.Name(part.Position, part.Base));
+            while (reader.TryRead(out SnapshotSection kind, out ReadOnlySpan<byte> content))
             {
                 bool newest = part == parts[^1];
                 switch (kind)

@@ -32,6 +32,9 @@ internal sealed class RowSaver(RowExchange exchange)
     /// <summary>Rows loaded from a snapshot are saved already.</summary>
     public void MarkSaved(long batch) => _savedUpto = batch;
 
+    /// <summary>Whether a place that was last stepped in this batch is as it was at the last cut.</summary>
+    public bool IsUnchanged(long lastBatch) => lastBatch <= _savedUpto;
+
     /// <summary>Whether a place that was last stepped in this batch, and not since the cut, is to be saved.</summary>
     public bool Wants(long lastBatch) => lastBatch > _since && lastBatch <= CutBatch;
 

@@ -47,6 +47,10 @@ internal sealed class Shard
 
     public int InMemoryCount => _rows.InMemoryCount;
 
+    public long RowBytes => _rows.RowBytes;
+
+    public long ChangedRowBytes => _rows.ChangedRowBytes;
+
     public long StateBytes => _rows.StateBytes;
 
     /// <summary>How long it has worked so far: what it would take to step all of that again.</summary>

@@ -55,6 +55,12 @@ public sealed class StreamEngine
     /// <summary>Of those the ones whose state is in memory; a moment's value.</summary>
     public int InMemoryCount => _shards.Sum(shard => shard.InMemoryCount);
 
+    /// <summary>Bytes that saving every state would write; a moment's value.</summary>
+    internal long RowBytes => _shards.Sum(shard => shard.RowBytes);
+
+    /// <summary>Of those the ones of states that have changed since they were last saved; a moment's value.</summary>
+    internal long ChangedRowBytes => _shards.Sum(shard => shard.ChangedRowBytes);
+
     /// <summary>Bytes of state held in memory; a moment's value.</summary>
     public long StateBytes => _shards.Sum(shard => shard.StateBytes);
 

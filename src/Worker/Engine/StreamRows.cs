@@ -27,6 +27,8 @@ internal sealed class StreamRows
     private readonly long _slabBytes;
     private StreamPlace[] _places;
     private long _batch;
+    private long _rowBytes;
+    private long _changedRowBytes;
     private int _inBatch;
     private int _inMemory;
 
@@ -61,6 +63,12 @@ internal sealed class StreamRows
 
     /// <summary>Of those the ones whose row is in memory.</summary>
     public int InMemoryCount => _inMemory;
+
+    /// <summary>Bytes that saving every row would write.</summary>
+    public long RowBytes => Volatile.Read(ref _rowBytes);
+
+    /// <summary>Of those the ones of rows that have changed since they were last saved.</summary>
+    public long ChangedRowBytes => Volatile.Read(ref _changedRowBytes);
 
     /// <summary>Bytes of state held in memory, the places of streams included.</summary>
     public long StateBytes
@@ -111,6 +119,8 @@ internal sealed class StreamRows
             if (place.LastBatch <= _saver.CutBatch)
                 SaveBeforeStep(index, ref place);
         }
+        if (_saver.IsUnchanged(place.LastBatch))
+            _changedRowBytes += SavedBytes(kind);
         place.LastBatch = _batch;
         _inBatch++;
         return true;
@@ -126,7 +136,11 @@ internal sealed class StreamRows
 
     /// <summary>Begins to save the states as they are now.</summary>
     /// <param name="all">Also those that have not changed since they were last saved.</param>
-    public void BeginSaving(bool all) => _saver.Begin(_batch, _places.Length, all);
+    public void BeginSaving(bool all)
+    {
+        _saver.Begin(_batch, _places.Length, all);
+        _changedRowBytes = 0;
+    }
 
     /// <summary>Goes on saving for a moment, or to the end.</summary>
     public void GoOnSaving(bool toTheEnd = false)
@@ -157,7 +171,7 @@ internal sealed class StreamRows
             if (!Cold(kind).TryAdd(stream, floats, out int slot))
                 throw new ColdRowsException("the disk of the data directory has no room for the streams that Limits:StreamsInMemory keeps out of memory; make room or raise it", null);
             (place.Kind, place.Slot) = (kind, slot);
-            StreamCount++;
+            Count(kind);
         }
         else
         {
@@ -186,9 +200,17 @@ internal sealed class StreamRows
         int row = RowFor(index, kind);
         (place.Kind, place.Row) = (kind, row);
         Kinds[kind].Initialise(_slabs[kind][row]);
-        StreamCount++;
+        Count(kind);
         return row;
     }
+
+    private void Count(int kind)
+    {
+        StreamCount++;
+        _rowBytes += SavedBytes(kind);
+    }
+
+    private int SavedBytes(int kind) => RowPiece.RowHeaderBytes + (Kinds[kind].RowFloats * sizeof(float));
 
     private int BringBack(int index, ref StreamPlace place)
     {
