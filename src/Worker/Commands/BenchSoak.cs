@@ -25,6 +25,8 @@ internal static class BenchSoak
         Option<int> topics = Bounded.Option("--topics", "Distinct topics.", 1_000_000, value => value is >= 1 and <= SoakLoad.MaximumTopics, $"1 to {SoakLoad.MaximumTopics}");
         Option<int> limit = Bounded.Option("--limit", "Streams in all (Limits:Streams); the ticks of the others are refused.", 50_000,
             value => value is >= 1 and <= StreamDirectory.MaximumLimit, $"1 to {StreamDirectory.MaximumLimit}");
+        Option<int> inMemory = Bounded.Option("--in-memory", "Of those in memory (Limits:StreamsInMemory), the rest on the disk; 0 for all.", 0,
+            value => value is >= 0 and <= StreamDirectory.MaximumLimit, $"0 to {StreamDirectory.MaximumLimit}");
         Option<double> busy = Bounded.Option("--busy", $"Share of the ticks that goes to {SoakLoad.BusyTopics:N0} busy topics; the rest visits all in turn.", 0.5,
             value => value is >= 0 and <= 1, "0 to 1");
         Option<string> model = new("--model") { Description = $"default, {Bare} (a GRU-32 without a detector) or a model file.", DefaultValueFactory = _ => ShippedModel.Name, HelpName = "FILE" };
@@ -36,7 +38,7 @@ internal static class BenchSoak
         Option<string?> csv = new("--csv") { Description = "Write every look as a row of this file.", HelpName = "FILE" };
         Option<string?> folder = new("--data-dir") { Description = "Where the worker keeps its log; a temporary folder, removed afterwards, unless given.", HelpName = "DIR" };
         Command soak = new("soak", "A worker fed for long over more topics than it may hold: does its memory stay as it is?")
-            { duration, rate, topics, limit, busy, model, every, tolerance, warmUp, csv, folder };
+            { duration, rate, topics, limit, inMemory, busy, model, every, tolerance, warmUp, csv, folder };
         soak.SetAction(parsed =>
         {
             if (!OperatingSystem.IsLinux())
@@ -48,6 +50,8 @@ internal static class BenchSoak
                 SoakPlan plan = new(parsed.GetValue(duration), parsed.GetValue(rate), parsed.GetValue(topics), parsed.GetValue(busy), parsed.GetValue(every),
                     parsed.GetValue(warmUp), (long)parsed.GetValue(tolerance) << 20);
                 Dictionary<string, string> settings = new() { ["Limits__Streams"] = parsed.GetValue(limit).ToString(CultureInfo.InvariantCulture) };
+                if (parsed.GetValue(inMemory) > 0)
+                    settings["Limits__StreamsInMemory"] = parsed.GetValue(inMemory).ToString(CultureInfo.InvariantCulture);
                 SoakReport report = Run(plan, parsed.GetValue(folder) ?? Path.Combine(temporary.FullName, "data"),
                     modelFile == Bare ? WriteBareModel(temporary.FullName) : Path.GetFullPath(ShippedModel.Resolve(modelFile)), settings, parsed.GetValue(csv));
                 return Say(report, plan, modelFile, parsed.GetValue(limit), parsed.GetValue(json));
@@ -120,6 +124,11 @@ internal static class BenchSoak
             Print($"                {report.Accepted,14:n0} accepted on {report.Streams:n0} streams and stepped");
             foreach ((string reason, long count) in report.Refused)
                 Print($"                {count,14:n0} refused as {reason}");
+            if (report.OnDisk > 0)
+            {
+                Print($"  on disk       {report.OnDisk,14:n0} streams, {report.InMemory:n0} in memory");
+                Print($"                {report.Evicted,14:n0} states moved there and {report.Returned:n0} back, {(report.EvictedBytes + report.ReturnedBytes) / 1048576.0 / report.Seconds:n1} MB a second");
+            }
             Print($"  memory        {Course(report.Anonymous)}; {report.StateBytes / 1048576.0:n0} MB of it states");
             Print($"  resident      {Course(report.Resident)}");
             Print($"  data folder   {Course(report.Data)}");

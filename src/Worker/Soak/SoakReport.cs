@@ -15,6 +15,22 @@ internal sealed record SoakReport(
 {
     private const string Refusals = "streamrnn.ticks.refused.";
 
+    /// <summary>Streams whose state was in memory at the end.</summary>
+    public long InMemory { get; init; }
+
+    /// <summary>And on the disk.</summary>
+    public long OnDisk { get; init; }
+
+    /// <summary>States moved to the disk.</summary>
+    public long Evicted { get; init; }
+
+    public long EvictedBytes { get; init; }
+
+    /// <summary>States that came back for a tick.</summary>
+    public long Returned { get; init; }
+
+    public long ReturnedBytes { get; init; }
+
     /// <param name="samples">Evenly over time, the last after everything was acknowledged.</param>
     /// <param name="toleratedBytes">How much more the last tenth may hold than the first.</param>
     public static SoakReport Of(IReadOnlyList<SoakSample> samples, double warmUpSeconds, long toleratedBytes)
@@ -34,7 +50,15 @@ internal sealed record SoakReport(
             last.WrittenBytes / last.Seconds, last.CpuSeconds * 1e6 / last.Sent, last.Sent, last.Sent - last.Acknowledged, (long)last["streams"], accepted, stepped,
             last.Counts.Where(count => count.Key.StartsWith(Refusals, StringComparison.Ordinal) && count.Value > 0)
                 .ToDictionary(count => count.Key[Refusals.Length..], count => (long)count.Value),
-            (long)last["streamrnn.state.size"], toleratedBytes, fault);
+            (long)last["streamrnn.state.size"], toleratedBytes, fault)
+        {
+            InMemory = (long)last["streamrnn.streams.in_memory"],
+            OnDisk = (long)last["streamrnn.streams.on_disk"],
+            Evicted = (long)last["streamrnn.rows.evicted"],
+            EvictedBytes = (long)last["streamrnn.rows.evicted.size"],
+            Returned = (long)last["streamrnn.rows.returned"],
+            ReturnedBytes = (long)last["streamrnn.rows.returned.size"],
+        };
     }
 }
 
