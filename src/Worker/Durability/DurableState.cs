@@ -89,7 +89,7 @@ internal sealed class DurableState : IDisposable
     /// <returns>Ticks brought back.</returns>
     public long Replay(TickRouter router, ISessionJournal? sessions)
     {
-        LogReplay replay = new(_state, router, sessions, SnapshotPosition);
+        LogReplay replay = new(_state, router.Route, sessions, SnapshotPosition);
         _reader.Read(SnapshotPosition, replay.Visit);
         return replay.TickCount;
     }

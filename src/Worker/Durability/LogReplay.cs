@@ -2,9 +2,14 @@ using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Durability;
 
+/// <summary>Takes ticks on their way to the shards.</summary>
+/// <param name="scratch">As long as <paramref name="ticks"/>; overwritten.</param>
+internal delegate void TickTaker(ReadOnlySpan<Tick> ticks, Span<Tick> scratch);
+
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
+/// <param name="take">Where ticks go: to a router, or to whoever steps them itself.</param>
 /// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
-internal sealed class LogReplay(JournalState state, TickRouter router, ISessionJournal? sessions, long after)
+internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJournal? sessions, long after)
 {
     private Tick[] _ticks = new Tick[64];
     private Tick[] _scratch = new Tick[64];
@@ -33,7 +38,7 @@ internal sealed class LogReplay(JournalState state, TickRouter router, ISessionJ
     private void Reset(in LogRecord record)
     {
         _ticks[0] = Tick.Ask(TickControl.Reset, record.Position, Known(record.Number, record.Position));
-        router.Route(_ticks.AsSpan(0, 1), _scratch.AsSpan(0, 1));
+        take(_ticks.AsSpan(0, 1), _scratch.AsSpan(0, 1));
     }
 
     private int Known(int stream, long position) => stream < state.DefinedStreams
@@ -53,7 +58,7 @@ internal sealed class LogReplay(JournalState state, TickRouter router, ISessionJ
         }
         if (record.Kind == LogRecordKind.SessionPacket)
             state.Source(record.Source)?.Note(record.PacketId, record.Qos, record.Hash, _ticks[count - 1].Position);
-        router.Route(_ticks.AsSpan(0, count), _scratch.AsSpan(0, count));
+        take(_ticks.AsSpan(0, count), _scratch.AsSpan(0, count));
         TickCount += count;
     }
 }

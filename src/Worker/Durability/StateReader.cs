@@ -7,19 +7,17 @@ using StreamRnn.Worker.Engine;
 namespace StreamRnn.Worker.Durability;
 
 /// <summary>
-/// The states in a data directory, for people: the oldest snapshot that the log still follows, and every tick after it stepped again, so that
-/// as many streams as can be have a last step. Writes nothing.
+/// The states in a data directory, for people: the oldest snapshot that the log still follows, and every tick after it stepped again, as one
+/// shard would, so that as many streams as can be have a last step. Writes nothing.
 /// </summary>
 internal sealed class StateReader
 {
     private readonly JournalState _state;
-    private readonly List<(RowKind Kind, StateSlab Slab, StepBatch Batch)> _kinds = [];
-    private readonly SortedDictionary<int, (int Kind, int Row)> _places = [];
+    private readonly StreamRows _rows;
+    private readonly MicroBatch _batch;
     private readonly Dictionary<int, StreamWatch?> _watches = [];
     private readonly Predicate<string>? _wanted;
     private readonly int _history;
-    private readonly ModelMap _map;
-    private readonly long _after;
 
     /// <param name="models">Finds the models of a set-up by their hashes, in its order.</param>
     /// <param name="wanted">Names of the streams that are looked at; null for all. The others have a state and no steps.</param>
@@ -38,84 +36,77 @@ internal sealed class StateReader
         while (used < parts.Count && (used == 0 ? 0 : parts[used - 1].Position) + 1 < logged)
             used++;
         SnapshotHead[] snapshot = [.. parts.Take(used)];
-        _after = used == 0 ? 0 : snapshot[^1].Position;
+        long after = used == 0 ? 0 : snapshot[^1].Position;
 
         Setup? setup = parts.Count > 0 ? parts[^1].Setup : null;
         if (setup is null)
-            reader.Read(_after, (records, position) => setup ??= SetupIn(records, position));
+            reader.Read(after, (records, position) => setup ??= SetupIn(records, position));
         if (setup is null)
             throw new CommandFailedException("the data directory holds no input log; name the one that a worker was given with --data-dir");
 
         IReadOnlyList<Forecaster> loaded = models(setup);
-        _map = new ModelMap(loaded[^1], _state.Directory,
+        ModelMap map = new(loaded[^1], _state.Directory,
             [.. loaded.SkipLast(1).Select((model, i) => (new StreamPattern(setup.Models[i].Pattern!), model))],
             [.. setup.Rules.SkipLast(1).Select(rule => (new StreamPattern(rule.Pattern!), rule.Rule))]);
-        foreach (RowKind kind in _map.Kinds)
-            _kinds.Add((kind, new StateSlab(kind.RowFloats), kind.Model.CreateBatch(1)));
+        _rows = new StreamRows(map, shard: 0, shardCount: 1, new RowExchange(shards: 1));
+        _batch = new MicroBatch(_rows);
 
-        store.Load(snapshot, _state, sessions: null, (stream, kind, row) => row.CopyTo(RowOf(stream, kind)));
-        reader.Read(_after, Visit);
+        store.Load(snapshot, _state, sessions: null, _rows.Restore);
+        reader.Read(after, new LogReplay(_state, (ticks, _) => Take(ticks), sessions: null, after).Visit);
     }
 
     /// <summary>Streams that have a state.</summary>
-    public IEnumerable<int> Streams => _places.Keys;
+    public IEnumerable<int> Streams => Enumerable.Range(0, _state.DefinedStreams).Where(stream => _rows.TryFind(stream, out _, out _));
 
     public string Name(int stream) => _state.Directory.Name(stream);
 
-    public Forecaster ModelOf(int stream) => _kinds[_places[stream].Kind].Kind.Model;
+    public Forecaster ModelOf(int stream) => _rows.TryFind(stream, out int kind, out _) ? _rows.Kinds[kind].Model : throw NoState(stream);
 
-    public Span<float> RowOf(int stream) => _kinds[_places[stream].Kind].Slab[_places[stream].Row];
+    public Span<float> RowOf(int stream) => _rows.TryFind(stream, out int kind, out int row) ? _rows.Slab(kind)[row] : throw NoState(stream);
 
     /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, or is in the snapshot and the log does not reach back to it.</summary>
     public StreamWatch? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
 
-    private Span<float> RowOf(int stream, int kind)
-    {
-        if (!_places.TryGetValue(stream, out (int Kind, int Row) place))
-        {
-            _places[stream] = place = (kind, _kinds[kind].Slab.Add());
-            _kinds[kind].Kind.Initialise(RowOf(stream));
-        }
-        return _kinds[place.Kind].Slab[place.Row];
-    }
+    private static ArgumentException NoState(int stream) => new($"Stream {stream} has no state.", nameof(stream));
 
-    private void Visit(ReadOnlySpan<byte> records, long firstPosition)
+    private void Take(ReadOnlySpan<Tick> ticks)
     {
-        FrameReader frame = new(records, firstPosition);
-        while (frame.TryRead(out LogRecord record))
+        while (!ticks.IsEmpty)
         {
-            for (int i = 0; i < record.TickCount; i++)
+            if (ticks[0].Control == TickControl.None)
             {
-                frame.ReadTick(out int stream, out long time, out double value);
-                if (record.Position > _after)
-                    Step(stream, time, value);
-            }
-            if (record.TickCount > 0 || record.Position <= _after)
+                Step(ticks);
+                ticks = ticks[_batch.Count..];
                 continue;
-            if (record.Kind == LogRecordKind.Reset)
-                Reset(record.Number);
-            else
-                _state.Apply(in record);
+            }
+            if (ticks[0].Control == TickControl.Reset)
+                _rows.Reset(ticks[0].Stream);
+            ticks = ticks[1..];
         }
     }
 
-    private void Step(int stream, long time, double value)
+    /// <summary>Steps the first ticks, as many as may step together.</summary>
+    private void Step(ReadOnlySpan<Tick> ticks)
     {
-        if (!_places.ContainsKey(stream))
-            RowOf(stream, _map.KindOf(stream));
-        (RowKind kind, StateSlab slab, StepBatch batch) = _kinds[_places[stream].Kind];
-        (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, _places[stream].Row, time, value);
-        if (!_watches.TryGetValue(stream, out StreamWatch? watch))
-            _watches[stream] = watch = _wanted is null || _wanted(Name(stream)) ? new StreamWatch(kind.Model, _history) : null;
-        watch?.Before(slab[batch.Rows[0]]);
-        kind.Model.Step(slab, batch);
-        watch?.After(time, value, batch, entry: 0, slab[batch.Rows[0]]);
+        _batch.Fill(ticks);
+        for (int i = 0; i < _batch.Count; i++)
+        {
+            (int tick, int kind, StepBatch steps, int entry) = _batch.StepOf(i);
+            Watch(ticks[tick].Stream, kind)?.Before(_rows.Slab(kind)[steps.Rows[entry]]);
+        }
+        _batch.Step();
+        for (int i = 0; i < _batch.Count; i++)
+        {
+            (int tick, int kind, StepBatch steps, int entry) = _batch.StepOf(i);
+            Watch(ticks[tick].Stream, kind)?.After(steps, entry, _rows.Slab(kind)[steps.Rows[entry]]);
+        }
     }
 
-    private void Reset(int stream)
+    private StreamWatch? Watch(int stream, int kind)
     {
-        if (_places.TryGetValue(stream, out (int Kind, int Row) place))
-            _kinds[place.Kind].Kind.Reset(RowOf(stream));
+        if (!_watches.TryGetValue(stream, out StreamWatch? watch))
+            _watches[stream] = watch = _wanted is null || _wanted(Name(stream)) ? new StreamWatch(_rows.Kinds[kind].Model, _history) : null;
+        return watch;
     }
 
     private static Setup? SetupIn(ReadOnlySpan<byte> records, long position)

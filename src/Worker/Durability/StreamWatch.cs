@@ -46,10 +46,10 @@ internal sealed class StreamWatch(Forecaster model, int capacity)
 
     /// <summary>It has been made.</summary>
     /// <param name="entry">Of the batch it was in.</param>
-    public void After(long time, double value, StepBatch batch, int entry, ReadOnlySpan<float> row)
+    public void After(StepBatch batch, int entry, ReadOnlySpan<float> row)
     {
         _inputs = Forecaster.InputsOf(batch, entry).ToArray();
-        Last = new StepSeen(time, value, batch.Verdicts[entry], model.HiddenOf(row).ToArray());
+        Last = new StepSeen(batch.Times[entry], batch.Values[entry], batch.Verdicts[entry], model.HiddenOf(row).ToArray());
         _steps.Enqueue(Last);
         if (_steps.Count > capacity)
             (HiddenBefore, IsCut) = (_steps.Dequeue().Hidden, true);

@@ -44,6 +44,10 @@ internal sealed class MicroBatch
         return _count;
     }
 
+    /// <summary>Which of the ticks a step is of, and where it is among the steps of its kind.</summary>
+    /// <param name="i">Below <see cref="Count"/>.</param>
+    public (int Tick, int Kind, StepBatch Steps, int Entry) StepOf(int i) => (i, _kind[i], _batches[_kind[i]]!, _entry[i]);
+
     /// <summary>Steps every stream of the batch once.</summary>
     public void Step()
     {

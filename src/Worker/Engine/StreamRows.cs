@@ -126,6 +126,16 @@ internal sealed class StreamRows
         return true;
     }
 
+    /// <summary>Where the row of a stream is that has none on the disk.</summary>
+    /// <returns>False where the stream has no state here.</returns>
+    public bool TryFind(int stream, out int kind, out int row)
+    {
+        int index = stream / _shardCount;
+        StreamPlace place = index < _places.Length ? _places[index] : default;
+        (kind, row) = (place.Kind, place.Row);
+        return place.LastBatch > 0 && !place.IsCold;
+    }
+
     /// <summary>Lets a stream begin anew, between two batches: its state is as new, and the number of its steps goes on.</summary>
     public void Reset(int stream)
     {

@@ -72,7 +72,7 @@ public class StreamWatchTests
             (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, row, step, step % 5);
             watch.Before(slab[row]);
             model.Step(slab, batch);
-            watch.After(step, step % 5, batch, entry: 0, slab[row]);
+            watch.After(batch, entry: 0, slab[row]);
         }
         return watch;
     }

@@ -67,7 +67,7 @@ internal sealed class ReadLog
         JournalState state = new(new StreamDirectory(1000), redeliveryCapacity: 4096);
         TickQueue queue = new(1 << 16);
         LogReader reader = new(files);
-        LogEnd end = reader.Read(after: 0, new LogReplay(state, new TickRouter([queue]), sessions: null, after: 0).Visit);
+        LogEnd end = reader.Read(after: 0, new LogReplay(state, new TickRouter([queue]).Route, sessions: null, after: 0).Visit);
         reader.Repair(end);
         queue.Complete();
         Tick[] ticks = new Tick[1 << 16];
