@@ -7,9 +7,9 @@ namespace StreamRnn.Worker.Hosting;
 
 /// <summary>
 /// What a worker counts, for whoever has no collector:
-/// <code>{"link":"broker on 127.0.0.1:1883","ready":true,"streams":2,"accepted":9,"stepped":9,"published":9,"refused":1,
-///  "metrics":{"streamrnn.streams":2,"streamrnn.ticks.refused":{"stream_limit":1,...},...}}</code>
-/// An instrument with a tag is an object by its values.
+/// <code>{"link":"broker on 127.0.0.1:1883","ready":true,"streams":2,"accepted":9,"stepped":9,"published":9,"refused":1,"heap":9000000,
+///  "committed":20000000,"metrics":{"streamrnn.streams":2,"streamrnn.ticks.refused":{"stream_limit":1,...},...}}</code>
+/// An instrument with a tag is an object by its values. Heap is what the last collection left alive, committed what the heap has of the system.
 /// </summary>
 internal static class StatusJson
 {
@@ -25,6 +25,9 @@ internal static class StatusJson
         json.WriteNumber("stepped", status.Stepped);
         json.WriteNumber("published", status.Published);
         json.WriteNumber("refused", status.Refused);
+        GCMemoryInfo heap = GC.GetGCMemoryInfo();
+        json.WriteNumber("heap", heap.HeapSizeBytes);
+        json.WriteNumber("committed", heap.TotalCommittedBytes);
         json.WriteStartObject("metrics");
         foreach (IGrouping<string, MetricReading> instrument in readings.GroupBy(reading => reading.Name))
         {

@@ -43,4 +43,42 @@ public sealed class MoreTopicsThanStreamsTests : IDisposable
         Assert.Equal(stateBytes[0], metrics.GetProperty("streamrnn.state.size").GetInt64());
         Assert.True(metrics.GetProperty("streamrnn.log.written").GetInt64() > 0);
     }
+
+    [Fact]
+    public void Beyond_the_limit_in_memory_every_tick_is_stepped_and_memory_stays_at_its_bound()
+    {
+        using WorkerInProcess worker = WorkerInProcess.Embedded(options => options with
+        {
+            DataDir = _folder,
+            Shards = 2,
+            Limits = options.Limits with { Streams = Topics, StreamsInMemory = Limit },
+        });
+        using MqttPeer reader = new(worker.Port, "streamrnn/+/+/forecast");
+        using MqttPeer devices = new(worker.Port);
+        List<long> stateBytes = [];
+        for (int round = 0; round < Rounds; round++)
+        {
+            for (int topic = 0; topic < Topics; topic++)
+                devices.Publish($"many/{topic}", $$"""{"value":{{round + topic}}}""");
+            devices.Drain();
+            stateBytes.Add(worker.Worker.Engine.StateBytes);
+        }
+        reader.WaitFor(Rounds * Topics, "forecasts");
+
+        // Rows beyond the limit lie on the disk: in memory each stream has its place, and the limit its rows, in whole pages of a shard.
+        Assert.Equal(Topics, worker.Worker.Streams.Count);
+        Assert.Equal((Rounds * Topics, 0), (worker.Worker.AcceptedTickCount, worker.Worker.Faults.Total));
+        Assert.Single(stateBytes.Distinct());
+        Assert.True(stateBytes[0] < 5 << 20, $"{stateBytes[0]} bytes of state, where all {Topics} streams are {Topics * 20_000}");
+        Assert.All(Outputs.NumbersByTopic(reader.Messages), topic => Assert.Equal([1, 2, 3, 4], topic.Value));
+
+        using JsonDocument status = JsonDocument.Parse(worker.Worker.WriteStatus());
+        JsonElement metrics = status.RootElement.GetProperty("metrics");
+        Assert.Equal(Limit, metrics.GetProperty("streamrnn.streams.in_memory").GetInt32());
+        Assert.Equal(Topics - Limit, metrics.GetProperty("streamrnn.streams.on_disk").GetInt32());
+
+        // All topics in turn: every one has left memory when its turn comes again.
+        Assert.Equal((Rounds * Topics) - Limit, metrics.GetProperty("streamrnn.rows.evicted").GetInt64());
+        Assert.Equal((Rounds - 1) * Topics, metrics.GetProperty("streamrnn.rows.returned").GetInt64());
+    }
 }
