@@ -92,6 +92,9 @@ public static class TickFaults
         TickFault.QueueFull => "a shard cannot keep up and QoS 0 does not wait; use QoS 1 or more shards",
         TickFault.ProtocolError => "the peer sent bytes that are not MQTT",
         TickFault.DiskFull => "the disk of the input log is full and QoS 0 does not wait; make room",
+        TickFault.Late => "the event time is older than what its stream has stepped, and Late of its rule does not take such ticks",
+        TickFault.Repeated => "its stream has stepped this sequence number or time, or a later one; a device that began to count anew needs times of its own, or a reset",
+        TickFault.NoSequence => "its rule says Once: Sequence, and neither 'seq' nor 'n' at the top of the payload is a whole number",
         _ => "",
     };
 }

@@ -20,7 +20,14 @@ public sealed record IntakeOptions
 
     /// <summary>Zone of times in text that name none.</summary>
     public TimeZoneInfo TimeZone { get; init; } = TimeZoneInfo.Utc;
+
+    /// <summary>Of which topics the payloads carry sequence numbers; the first filter that matches counts. Empty where none do.</summary>
+    public IReadOnlyList<NumberedTopics> Numbering { get; init; } = [];
 }
+
+/// <summary>Topics whose payloads carry sequence numbers, or do not.</summary>
+/// <param name="Filter">A topic filter.</param>
+public sealed record NumberedTopics(string Filter, bool AreNumbered);
 
 /// <summary>A message as it arrived: views into the buffer it was read from.</summary>
 public readonly ref struct Packet
@@ -85,6 +92,8 @@ public sealed class PacketIntake(
     [ThreadStatic] private static Scratch? t_scratch;
 
     private readonly byte[] _ownPrefix = System.Text.Encoding.UTF8.GetBytes(options.OwnPrefix ?? "");
+    private readonly (byte[] Filter, bool AreNumbered)[] _numbering =
+        [.. options.Numbering.Select(topics => (System.Text.Encoding.UTF8.GetBytes(topics.Filter), topics.AreNumbered))];
     private readonly long _maximumAhead = (long)options.MaximumAhead.TotalMicroseconds * 1000;
     private long _packets;
     private long _packetsRefused;
@@ -133,7 +142,7 @@ public sealed class PacketIntake(
         if (fault == TickFault.None)
         {
             long arrival = EventTime.Now(clock);
-            fault = PayloadDecoder.Decode(packet.Payload, arrival, options.TimeZone, scratch.Readings);
+            fault = PayloadDecoder.Decode(packet.Payload, arrival, options.TimeZone, scratch.Readings, IsNumbered(packet.Topic));
             if (fault == TickFault.None)
                 count = Gather(packet, arrival, scratch);
         }
@@ -155,6 +164,16 @@ public sealed class PacketIntake(
         if (packet.Retained && !options.AcceptRetained)
             return TickFault.Retained;
         return packet.Payload.Length > options.MaximumPayloadBytes ? TickFault.PayloadTooLarge : TickFault.None;
+    }
+
+    private bool IsNumbered(ReadOnlySpan<byte> topic)
+    {
+        foreach ((byte[] filter, bool areNumbered) in _numbering)
+        {
+            if (MqttTopic.Matches(filter, topic))
+                return areNumbered;
+        }
+        return false;
     }
 
     private static bool IsUnder(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> topic) =>
@@ -187,7 +206,10 @@ public sealed class PacketIntake(
                     Time = time,
                     Value = reading.Value,
                     ReceivedAt = packet.ReceivedAt,
-                    Trace = packet.Trace,
+                    Trace = (ushort)packet.Trace,
+                    Number = readings.Number,
+                    Numbering = !readings.IsNumbered ? TickNumbering.None
+                        : reading.Time == ReadingBuffer.NoTime ? TickNumbering.Number : TickNumbering.NumberAndTime,
                 };
         }
         return count;

@@ -7,7 +7,7 @@ public readonly record struct Tick
     public required int Stream { get; init; }
 
     /// <summary>Index of the sampled trace context this tick belongs to; 0 where it is not traced.</summary>
-    public int Trace { get; init; }
+    public ushort Trace { get; init; }
 
     /// <summary>Event time, nanoseconds since 1970 UTC.</summary>
     public required long Time { get; init; }
@@ -27,6 +27,12 @@ public readonly record struct Tick
     /// <summary>Its place in the journal; 0 where there is none.</summary>
     public long Position { get; init; }
 
+    /// <summary>What its producer numbered it, where <see cref="Numbering"/> says so.</summary>
+    public long Number { get; init; }
+
+    /// <summary>Whether its producer numbered it.</summary>
+    public TickNumbering Numbering { get; init; }
+
     /// <summary>What it asks of the shard in the place of a step.</summary>
     public TickControl Control { get; init; }
 
@@ -34,6 +40,19 @@ public readonly record struct Tick
     /// <param name="stream">Whose shard; any where it goes to each.</param>
     public static Tick Ask(TickControl control, long position, int stream = -1) =>
         new() { Stream = stream, Time = 0, Value = 0, Control = control, Position = position };
+}
+
+/// <summary>Whether a producer numbers its ticks. Numbers are on disk and never change.</summary>
+public enum TickNumbering : byte
+{
+    /// <summary>Not, or nobody wants to know.</summary>
+    None = 0,
+
+    /// <summary>It does; the event time is that of the arrival, which is another one when the tick comes again.</summary>
+    Number = 1,
+
+    /// <summary>It does, and the event time is its own.</summary>
+    NumberAndTime = 2,
 }
 
 /// <summary>What travels through the queues of the shards among the ticks, and so at one place in their order.</summary>
@@ -104,4 +123,13 @@ public enum TickFault
 
     /// <summary>QoS 0 while the input log cannot be written for want of disk space.</summary>
     DiskFull = 15,
+
+    /// <summary>Older than what was stepped, where the stream's rule drops such ticks.</summary>
+    Late = 16,
+
+    /// <summary>It has come before, by its number or its time, where the stream's rule goes by that.</summary>
+    Repeated = 17,
+
+    /// <summary>The rule of its topic goes by sequence numbers and the payload has none.</summary>
+    NoSequence = 18,
 }

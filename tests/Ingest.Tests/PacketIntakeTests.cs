@@ -24,6 +24,27 @@ public class PacketIntakeTests
         _intake = new PacketIntake(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions());
     }
 
+    [Theory]
+    [InlineData("a/b", "{\"seq\":7,\"value\":1}", 7, TickNumbering.Number)]
+    [InlineData("a/b", "{\"seq\":7,\"ts\":1767268000,\"value\":1}", 7, TickNumbering.NumberAndTime)]
+    [InlineData("a/plain/b", "{\"value\":1}", 0, TickNumbering.None)]
+    [InlineData("c", "{\"value\":1}", 0, TickNumbering.None)]
+    public void Numbers_are_read_where_the_first_filter_that_matches_says_so(string topic, string payload, long number, TickNumbering numbering)
+    {
+        PacketIntake intake = new(_directory, new TickRouter(_queues), _faults, _clock,
+            new IntakeOptions { Numbering = [new NumberedTopics("a/plain/#", false), new NumberedTopics("a/#", true)] });
+
+        Assert.Equal(1, intake.Accept(new Packet { Topic = Encoding.UTF8.GetBytes(topic), Payload = Encoding.UTF8.GetBytes(payload) }));
+        Assert.Equal(1, _queues[0].Take(_into));
+        Assert.Equal((number, numbering), (_into[0].Number, _into[0].Numbering));
+
+        Assert.Equal(0, intake.Accept(new Packet { Topic = "a/b"u8, Payload = "{\"value\":1}"u8 }));
+        Assert.Equal(1, _faults.Of(TickFault.NoSequence));
+    }
+
+    [Fact]
+    public void A_tick_is_one_cache_line() => Assert.Equal(64, System.Runtime.CompilerServices.Unsafe.SizeOf<Tick>());
+
     [Fact]
     public void A_packet_becomes_ticks_with_its_facts()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 
@@ -10,7 +11,8 @@ namespace StreamRnn.Ingest.Payloads;
 /// <remarks>
 /// Text, null and what lies deeper than four steps are refused one by one, and so is the second of two equal names; the rest steps. The
 /// time is the first of <c>ts, timestamp, time, Time, t, last_seen</c> at the top; <c>time</c>, <c>t</c> and <c>last_seen</c> count as
-/// times only from 2000 to 2100 and are values like others else. Elements of arrays inside the object are steps 0, 1, 2...
+/// times only from 2000 to 2100 and are values like others else. Elements of arrays inside the object are steps 0, 1, 2... Where payloads
+/// are numbered, the number is <c>seq</c>, else <c>n</c>, at the top: a whole number, 12.0 and 1e3 too; neither is a value.
 /// </remarks>
 public static class JsonPayload
 {
@@ -20,16 +22,18 @@ public static class JsonPayload
     private const long FirstPlausible = 946_684_800 * EventTime.NanosecondsPerSecond;     // 2000-01-01
     private const long LastPlausible = 4_102_444_800 * EventTime.NanosecondsPerSecond;    // 2100-01-01
     private const int NoRank = 6;
+    private const int FirstNumber = -2, SecondNumber = -1;   // ranks of seq and n
+    private const long MostNumber = (1L << 62) - 1;
 
     /// <param name="zone">Of times that name none.</param>
     [SkipLocalsInit]
-    public static TickFault Decode(ReadOnlySpan<byte> json, TimeZoneInfo zone, ReadingBuffer into)
+    public static TickFault Decode(ReadOnlySpan<byte> json, TimeZoneInfo zone, ReadingBuffer into, bool isNumbered = false)
     {
         var walk = new Walk(stackalloc byte[StreamPath.MaximumBytes], stackalloc int[MaximumDepth + 1], stackalloc int[MaximumDepth + 2]);
         scoped var reader = new Utf8JsonReader(json);
-        int rank = NoRank, timeRank = NoRank, numbers = 0;
-        long time = ReadingBuffer.NoTime;
-        bool malformedTime = false;
+        int rank = NoRank, timeRank = NoRank, numberRank = NoRank, numbers = 0;
+        long time = ReadingBuffer.NoTime, number = 0;
+        bool malformedTime = false, hasNumber = false;
         try
         {
             while (reader.Read())
@@ -38,7 +42,7 @@ public static class JsonPayload
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:
-                        rank = depth == 1 ? TimeRank(ref reader) : NoRank;
+                        rank = depth == 1 ? RankOf(ref reader, isNumbered) : NoRank;
                         walk.Enter(depth, ref reader);
                         continue;
                     case JsonTokenType.EndObject or JsonTokenType.EndArray:
@@ -50,6 +54,12 @@ public static class JsonPayload
                 }
 
                 walk.Next(depth);
+                if (rank < 0)
+                {
+                    if (rank < numberRank && reader.TokenType != JsonTokenType.Null)
+                        (numberRank, hasNumber) = (rank, TryNumber(ref reader, out number));
+                    continue;
+                }
                 if (rank < NoRank)
                 {
                     if (reader.TokenType == JsonTokenType.Null)
@@ -89,6 +99,8 @@ public static class JsonPayload
         if (into.Count + into.RefusedCount == 0)
             return TickFault.UnknownPayload;
         into.SetTime(time);
+        if (hasNumber)
+            into.SetNumber(number);
         if (numbers == 1 && into.Count == 1 && IsSole(into.Path(into.Readings[0])))
             into.DropPath();
         return TickFault.None;
@@ -100,6 +112,24 @@ public static class JsonPayload
         if (reader.TokenType == JsonTokenType.Number)
             return reader.TryGetDouble(out value) || double.TryParse(reader.ValueSpan, out value);
         return reader.TokenType is JsonTokenType.True or JsonTokenType.False;
+    }
+
+    /// <summary>Reads a whole number, however it is written. Two bits are left for whoever keeps it.</summary>
+    private static bool TryNumber(scoped ref Utf8JsonReader reader, out long number)
+    {
+        number = 0;
+        if (reader.TokenType != JsonTokenType.Number)
+            return false;
+        if (!reader.TryGetInt64(out number))
+        {
+            if (!decimal.TryParse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal written)
+                || decimal.Truncate(written) != written || Math.Abs(written) > MostNumber)
+            {
+                return false;
+            }
+            number = (long)written;
+        }
+        return number is >= -MostNumber and <= MostNumber;
     }
 
     [SkipLocalsInit]
@@ -119,8 +149,10 @@ public static class JsonPayload
         return read && (!onlyPlausible || time is >= FirstPlausible and < LastPlausible);
     }
 
-    private static int TimeRank(scoped ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("ts"u8) ? 0
+    private static int RankOf(scoped ref Utf8JsonReader reader, bool isNumbered) =>
+        isNumbered && reader.ValueTextEquals("seq"u8) ? FirstNumber
+        : isNumbered && reader.ValueTextEquals("n"u8) ? SecondNumber
+        : reader.ValueTextEquals("ts"u8) ? 0
         : reader.ValueTextEquals("timestamp"u8) ? 1
         : reader.ValueTextEquals("time"u8) ? 2
         : reader.ValueTextEquals("Time"u8) ? 3

@@ -26,6 +26,12 @@ public sealed class ReadingBuffer
     /// <summary>Values that were refused, whatever the reason.</summary>
     public int RefusedCount { get; private set; }
 
+    /// <summary>Whether the payload carries a sequence number.</summary>
+    public bool IsNumbered { get; private set; }
+
+    /// <summary>The sequence number.</summary>
+    public long Number { get; private set; }
+
     public ReadOnlySpan<Reading> Readings => _readings.AsSpan(0, Count);
 
     /// <summary>The reading's path: UTF-8, percent-encoded, empty where the stream is the topic itself.</summary>
@@ -41,7 +47,10 @@ public sealed class ReadingBuffer
         if (RefusedCount > 0)
             _refused.AsSpan().Clear();
         RefusedCount = 0;
+        (IsNumbered, Number) = (false, 0);
     }
+
+    internal void SetNumber(long number) => (IsNumbered, Number) = (true, number);
 
     /// <summary>
     /// Adds a value, or refuses it: NaN, an infinity, or a magnitude no float can hold, since values become floats after the normaliser.

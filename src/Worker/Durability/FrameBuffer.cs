@@ -58,6 +58,13 @@ internal sealed class FrameBuffer
     /// <summary>A packet; its ticks get their positions.</summary>
     public void Packet(in Packet packet, ulong hash, Span<Tick> ticks)
     {
+        if (ticks[0].Numbering != TickNumbering.None)
+        {
+            Begin(LogRecordKind.Number, 11);
+            _bytes[_length++] = (byte)ticks[0].Numbering;
+            Signed(ticks[0].Number);
+        }
+
         // A tick takes at most 5 + 10 + 8 bytes.
         if (packet.Qos == 0 || packet.Source is not { Id: > 0 } source)
         {
@@ -76,8 +83,7 @@ internal sealed class FrameBuffer
         {
             tick = tick with { Position = NextPosition++ };
             Number((ulong)tick.Stream);
-            long since = unchecked(tick.Time - _lastTime);
-            Number((ulong)(since << 1 ^ since >> 63));
+            Signed(unchecked(tick.Time - _lastTime));
             _lastTime = tick.Time;
             Raw(BitConverter.DoubleToUInt64Bits(tick.Value));
         }
@@ -153,6 +159,8 @@ internal sealed class FrameBuffer
             _bytes[_length++] = (byte)(number | 0x80);
         _bytes[_length++] = (byte)number;
     }
+
+    private void Signed(long number) => Number((ulong)(number << 1 ^ number >> 63));
 
     private void Raw(ushort value)
     {

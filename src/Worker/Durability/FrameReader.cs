@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Durability;
 
@@ -16,6 +17,12 @@ internal ref struct LogRecord
     public byte Qos;
     public ushort PacketId;
     public ulong Hash;
+
+    /// <summary>Of all its ticks, where their producer numbers them.</summary>
+    public TickNumbering Numbering;
+
+    /// <summary>What it numbered them.</summary>
+    public long TickNumber;
 
     /// <summary>Ticks that follow and are to be read with <see cref="FrameReader.ReadTick"/>.</summary>
     public int TickCount;
@@ -47,6 +54,14 @@ internal ref struct FrameReader(ReadOnlySpan<byte> records, long firstPosition)
         if (_at == _records.Length)
             return false;
         record.Kind = (LogRecordKind)_records[_at++];
+        if (record.Kind == LogRecordKind.Number)
+        {
+            record.Numbering = (TickNumbering)Raw(1)[0];
+            record.TickNumber = Signed();
+            record.Kind = (LogRecordKind)Raw(1)[0];
+            if (record.Kind is not (LogRecordKind.Packet or LogRecordKind.SessionPacket))
+                throw Unexpected();
+        }
         switch (record.Kind)
         {
             case LogRecordKind.Stream:
@@ -100,8 +115,7 @@ internal ref struct FrameReader(ReadOnlySpan<byte> records, long firstPosition)
     public void ReadTick(out int stream, out long time, out double value)
     {
         stream = Number();
-        ulong since = Long();
-        time = _lastTime = unchecked(_lastTime + (long)(since >> 1 ^ (0 - (since & 1))));
+        time = _lastTime = unchecked(_lastTime + Signed());
         value = BitConverter.UInt64BitsToDouble(BinaryPrimitives.ReadUInt64LittleEndian(Raw(8)));
         Position++;
     }
@@ -116,6 +130,12 @@ internal ref struct FrameReader(ReadOnlySpan<byte> records, long firstPosition)
     {
         ulong number = Long();
         return number <= int.MaxValue ? (int)number : throw Unexpected();
+    }
+
+    private long Signed()
+    {
+        ulong number = Long();
+        return unchecked((long)(number >> 1 ^ (0 - (number & 1))));
     }
 
     private ulong Long()

@@ -43,6 +43,9 @@ internal enum LogRecordKind : byte
 
     /// <summary>A stream's state begins anew.</summary>
     Reset = 12,
+
+    /// <summary>The sequence number that its producer gave the packet right behind it.</summary>
+    Number = 13,
 }
 
 /// <summary>
@@ -56,6 +59,7 @@ internal enum LogRecordKind : byte
 /// record
 ///    0  kind (1), then by kind; v: a number of 1 to 10 bytes, seven bits each, lowest first; z: the same, sign in the lowest bit
 ///   Stream            v length   v where the topic ends   name
+///   Number            numbering (1)   z number      of the packet behind it, without a position of its own
 ///   Packet            v ticks   ticks
 ///   SessionPacket     v source   qos (1)   packet id (2)   hash of topic and payload (8)   v ticks   ticks
 ///     tick            v stream   z time since the tick before it in the frame   value (8)
@@ -67,7 +71,7 @@ internal enum LogRecordKind : byte
 ///   BrokerSession, Setup              v length   bytes
 ///   Reset             v stream
 /// </code>
-/// Little-endian. Every tick has a position of its own, and every other record one.
+/// Little-endian. Every tick has a position of its own, and every other record one, a Number apart.
 /// </summary>
 internal static class LogFormat
 {

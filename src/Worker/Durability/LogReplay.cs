@@ -54,7 +54,10 @@ internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJour
         {
             long position = frame.Position;
             frame.ReadTick(out int stream, out long time, out double value);
-            _ticks[i] = new Tick { Stream = Known(stream, position), Time = time, Value = value, Position = position };
+            _ticks[i] = new Tick
+            {
+                Stream = Known(stream, position), Time = time, Value = value, Position = position, Number = record.TickNumber, Numbering = record.Numbering,
+            };
         }
         if (record.Kind == LogRecordKind.SessionPacket)
             state.Source(record.Source)?.Note(record.PacketId, record.Qos, record.Hash, _ticks[count - 1].Position);

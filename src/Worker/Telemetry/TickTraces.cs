@@ -44,8 +44,8 @@ public sealed class TickTraces : IDisposable
             return span;
 
         Describe(span, "receive", topic);
-        trace = Interlocked.Increment(ref _last) & int.MaxValue;
-        if (trace != 0)   // once in two billion
+        trace = Interlocked.Increment(ref _last) & ushort.MaxValue;
+        if (trace != 0)   // once in 65,536
             Volatile.Write(ref _table[trace % Capacity], new Received(trace, span.Context));
         return span;
     }

@@ -266,6 +266,42 @@ public class PayloadDecoderTests
         Assert.Equal(0, Allocations.Least(1000, All));
     }
 
+    [Theory]
+    [InlineData("{\"seq\":7,\"value\":1}", 7, "=1")]
+    [InlineData("{\"n\":7,\"value\":1}", 7, "=1")]
+    [InlineData("{\"n\":3,\"seq\":7,\"a\":1,\"b\":2}", 7, "a=1 b=2")]
+    [InlineData("{\"seq\":7,\"n\":\"x\",\"a\":{\"seq\":5,\"n\":6}}", 7, "a.seq=5 a.n=6")]
+    [InlineData("{\"seq\":null,\"n\":-4,\"v\":1}", -4, "=1")]
+    [InlineData("{\"seq\":12.0,\"v\":1}", 12, "=1")]
+    [InlineData("{\"seq\":1e3,\"v\":1}", 1000, "=1")]
+    [InlineData("{\"seq\":4611686018427387903,\"v\":1}", (1L << 62) - 1, "=1")]
+    public void A_numbered_payload_says_its_number_and_that_is_no_value(string payload, long number, string readings)
+    {
+        Assert.Equal(TickFault.None, PayloadDecoder.Decode(Encoding.UTF8.GetBytes(payload), Arrival, TimeZoneInfo.Utc, _readings, isNumbered: true));
+        Assert.Equal((true, number), (_readings.IsNumbered, _readings.Number));
+        Assert.Equal(readings, Written());
+
+        Assert.Equal(TickFault.None, Decode(payload));   // of this topic nobody wants to know
+        Assert.False(_readings.IsNumbered);
+    }
+
+    [Theory]
+    [InlineData("{\"value\":1}")]
+    [InlineData("{\"seq\":null,\"value\":1}")]
+    [InlineData("{\"seq\":7.5,\"n\":8,\"value\":1}")]
+    [InlineData("{\"n\":8,\"seq\":\"7\",\"value\":1}")]
+    [InlineData("{\"seq\":true,\"value\":1}")]
+    [InlineData("{\"seq\":4611686018427387904,\"value\":1}")]
+    [InlineData("{\"seq\":1e300,\"value\":1}")]
+    [InlineData("{\"seq\":{\"n\":1},\"value\":1}")]
+    [InlineData("21.5")]
+    [InlineData("[{\"n\":\"t\",\"v\":1}]")]
+    public void A_payload_that_should_be_numbered_and_is_not_is_refused_whole(string payload)
+    {
+        Assert.Equal(TickFault.NoSequence, PayloadDecoder.Decode(Encoding.UTF8.GetBytes(payload), Arrival, TimeZoneInfo.Utc, _readings, isNumbered: true));
+        Assert.Equal(0, _readings.Count + _readings.RefusedCount);
+    }
+
     private TickFault Decode(string payload) => PayloadDecoder.Decode(Encoding.UTF8.GetBytes(payload), Arrival, TimeZoneInfo.Utc, _readings);
 
     private string Path(in Reading reading) => Encoding.UTF8.GetString(_readings.Path(reading));
