@@ -57,12 +57,16 @@ internal static class WorkerConfiguration
     {
         try
         {
-            return section.Get<StreamRnnOptions>() ?? new StreamRnnOptions();
+            // Without it a value of a list's entry that cannot be read would drop the entry and say nothing.
+            return section.Get<StreamRnnOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new StreamRnnOptions();
         }
         catch (InvalidOperationException e)
         {
-            string reason = e.InnerException is FormatException format ? $" {format.Message}" : "";
-            throw new ConfigurationException([$"{e.Message}{reason}"]);
+            InvalidOperationException value = e;
+            while (value.InnerException is InvalidOperationException inner)
+                value = inner;
+            string reason = value.InnerException is FormatException format ? $" {format.Message}" : "";
+            throw new ConfigurationException([$"{value.Message}{reason}"]);
         }
     }
 
