@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json.Serialization;
 using StreamRnn.Detection;
 using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -16,6 +17,8 @@ internal sealed record ConfigurationReport
     public required IReadOnlyList<string> Outputs { get; init; }
 
     public required IReadOnlyList<string> Models { get; init; }
+
+    public required IReadOnlyList<string> Rules { get; init; }
 
     public required int Shards { get; init; }
 
@@ -38,6 +41,7 @@ internal sealed record ConfigurationReport
         ("takes in", Subscriptions),
         ("publishes", Outputs),
         ("models", Models),
+        ("rules", Rules),
         ("memory", [string.Create(CultureInfo.InvariantCulture,
             $"at most {Memory.Total / 1e6:N0} MB: {Memory.Streams / 1e6:N0} for streams, {Memory.Queues / 1e6:N0} for queues of {Shards} shard{(Shards == 1 ? "" : "s")}, {Memory.Connections / 1e6:N0} for connections")]),
         ("probes", [Probes]),
@@ -59,6 +63,7 @@ internal sealed record ConfigurationReport
             Subscriptions = [.. mqtt.EffectiveSubscriptions.Select(s => options.Broker.Enabled ? $"'{s.Filter}'" : $"'{s.Filter}' at QoS {s.Qos}")],
             Outputs = [.. Topics(publish)],
             Models = [.. models.ByPattern.Select(entry => Describe($"'{entry.Pattern}'", entry.Model)), Describe("every stream", models.Standard)],
+            Rules = [.. options.TickRules.Select(entry => $"'{entry.Pattern}': {entry.Rule}"), $"every stream: {TickRule.Default}"],
             Shards = options.EffectiveShards,
             Memory = MemoryBound.Of(options, models),
             Probes = options.Probes.Port == 0
@@ -99,6 +104,8 @@ internal sealed record ConfigurationReport
             ? "states live in memory: a restart begins every stream anew; name a DataDir (--data-dir) to keep them"
             : $"states outlive the process in {options.DataDir}, committed every {options.Durability.CommitInterval.TotalMilliseconds:0} ms at most";
 
+        if (options.DataDir is null && options.TickRules.Any(entry => entry.Rule.Once != TickOnce.None))
+            yield return "without a DataDir, Once holds within one life of the process: what came before a restart is not known after it";
         if (options.Record is not null)
             yield return $"every tick is kept in {options.Record}, which grows for ever: about 30 bytes a tick";
         if (options.Mqtt.ExposesPassword)

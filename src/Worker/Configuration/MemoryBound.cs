@@ -22,7 +22,7 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections)
         int shards = options.EffectiveShards;
         long forecasts = options.Publish.Capacity + (ForecastQueue.BlockForecasts * (shards + 1L));
         return new MemoryBound(
-            (options.Limits.Streams * (long)(models.LargestBytesPerStream + StreamDirectory.MaximumNameBytes + DirectoryBytes))
+            (options.Limits.Streams * (long)(models.LargestBytesPerStream(options.TickRules) + StreamDirectory.MaximumNameBytes + DirectoryBytes))
                 + (options.WatchedStreams * (long)LiveBoard.BytesPerStream),
             (shards * (long)options.EffectiveQueueCapacity * Unsafe.SizeOf<Tick>()) + (forecasts * Unsafe.SizeOf<Forecast>()),
             options.Broker.Enabled

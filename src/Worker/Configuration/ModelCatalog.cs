@@ -8,8 +8,9 @@ namespace StreamRnn.Worker.Configuration;
 /// <summary>The models a configuration names, loaded and checked: the standard one and those that serve a pattern, in order of preference.</summary>
 internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
 {
-    /// <summary>What a shard holds for one stream of the largest model.</summary>
-    public int LargestBytesPerStream => ByPattern.Select(entry => entry.Model).Append(Standard).Max(model => StreamRows.BytesPerStream(new RowKind(model, TickRule.Default)));
+    /// <summary>What a shard holds for one stream of the largest kind.</summary>
+    public int LargestBytesPerStream(IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) =>
+        Map(new StreamDirectory(1), rules).Kinds.Max(StreamRows.BytesPerStream);
 
     /// <summary>The file each model was read from.</summary>
     public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();
@@ -38,5 +39,5 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
         }
     }
 
-    public ModelMap Map(StreamDirectory directory) => new(Standard, directory, ByPattern, []);
+    public ModelMap Map(StreamDirectory directory, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) => new(Standard, directory, ByPattern, rules);
 }

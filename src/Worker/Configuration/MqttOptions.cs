@@ -125,7 +125,7 @@ public sealed record TlsOptions : IValidatableObject
 }
 
 /// <summary>One subscription.</summary>
-public sealed record SubscriptionOptions : IValidatableObject
+public sealed record SubscriptionOptions : RuleOptions
 {
     /// <summary>A topic filter: <c>plant/+/pressure</c>, <c>tele/#</c>.</summary>
     [Required]
@@ -141,8 +141,10 @@ public sealed record SubscriptionOptions : IValidatableObject
     /// <summary>Model file of the streams of this filter; null is the worker's.</summary>
     public string? Model { get; init; }
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
+        foreach (ValidationResult result in base.Validate(validationContext))
+            yield return result;
         if (Filter.Length > 0 && !MqttTopic.IsFilter(Encoding.UTF8.GetBytes(Filter)))
             yield return new($"'{Filter}' is no topic filter; '+' fills a whole level and '#' is the last one", [nameof(Filter)]);
         if (Model is not null && !File.Exists(Model))

@@ -45,6 +45,12 @@ public sealed record StreamRnnOptions : IValidatableObject
     /// <summary>Models of streams by pattern; the first that matches wins.</summary>
     public IReadOnlyList<ModelOptions> Models { get; init; } = [];
 
+    /// <summary>
+    /// What becomes of late and repeated ticks of streams by pattern; the first that matches wins, these before those of
+    /// <c>Mqtt:Subscriptions</c>.
+    /// </summary>
+    public IReadOnlyList<PatternRuleOptions> Rules { get; init; } = [];
+
     public LimitsOptions Limits { get; init; } = new();
 
     public DurabilityOptions Durability { get; init; } = new();
@@ -61,6 +67,20 @@ public sealed record StreamRnnOptions : IValidatableObject
 
     /// <summary>Streams whose state is in memory at most.</summary>
     public int EffectiveStreamsInMemory => Math.Min(Limits.StreamsInMemory ?? int.MaxValue, Limits.Streams);
+
+    /// <summary>Which rule the ticks of which streams follow, in order of preference.</summary>
+    internal IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> TickRules =>
+    [
+        .. Rules.Select(rule => (new StreamPattern(rule.Pattern), rule.Rule)),
+        .. Mqtt.EffectiveSubscriptions.Where(s => s.Rule != TickRule.Default).Select(s => (new StreamPattern(s.Filter), s.Rule)),
+    ];
+
+    /// <summary>Of which topics the payloads carry sequence numbers: those of which a stream may follow a rule that goes by them.</summary>
+    internal IReadOnlyList<NumberedTopics> Numbering => !TickRules.Any(entry => entry.Rule.Once == TickOnce.Sequence) ? [] :
+    [
+        .. TickRules.Where(entry => entry.Rule.Once == TickOnce.Sequence || entry.Pattern.IsOfWholeTopics)
+            .Select(entry => new NumberedTopics(entry.Pattern.Topics, entry.Rule.Once == TickOnce.Sequence)),
+    ];
 
     /// <summary>Streams the dashboard keeps the latest of; 0 where there is none.</summary>
     public int WatchedStreams => Dashboard.Port is null ? 0 : Math.Min(Limits.Streams, DashboardOptions.MaximumStreams);
@@ -116,25 +136,10 @@ public sealed record ModelOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        string? fault = Fault(Pattern);
-        if (fault is not null)
+        if (Pattern.Length > 0 && StreamPattern.FaultOf(Pattern) is string fault)
             yield return new(fault, [nameof(Pattern)]);
         if (File.Length > 0 && !System.IO.File.Exists(File))
             yield return new(ModelFile.Missing(Path.GetFullPath(File)), [nameof(File)]);
-    }
-
-    private static string? Fault(string pattern)
-    {
-        try
-        {
-            if (pattern.Length > 0)
-                _ = new StreamPattern(pattern);
-            return null;
-        }
-        catch (ArgumentException e)
-        {
-            return e.Message;
-        }
     }
 }
 

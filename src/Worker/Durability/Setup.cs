@@ -14,9 +14,10 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Set
 
     public IReadOnlyList<SetupRule> Rules { get; init; } = Rules ?? [StandardRule];
 
-    public static Setup Of(ModelCatalog models) =>
+    public static Setup Of(ModelCatalog models, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) =>
         new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, models.HashOf(entry.Model), entry.Model.RowFloats)),
-            new SetupModel(null, models.Standard.Name, models.HashOf(models.Standard), models.Standard.RowFloats)]);
+            new SetupModel(null, models.Standard.Name, models.HashOf(models.Standard), models.Standard.RowFloats)],
+            [.. rules.Select(entry => new SetupRule(entry.Pattern.ToString(), entry.Rule, entry.Rule.GuardFloats)), StandardRule]);
 
     /// <exception cref="InvalidDataException">It is none.</exception>
     public static Setup Parse(ReadOnlySpan<byte> json)
@@ -32,7 +33,11 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Set
     }
 
     /// <summary>Floats of a state row of a kind; kind = model * rules + rule.</summary>
-    public int RowFloats(int kind) => Models[kind / Rules.Count].RowFloats;
+    public int RowFloats(int kind)
+    {
+        (int model, int guard) = (Models[kind / Rules.Count].RowFloats, Rules[kind % Rules.Count].GuardFloats);
+        return guard == 0 ? model : ((model + 1) & ~1) + guard;
+    }
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this);
 
@@ -40,7 +45,9 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Set
 
     public override int GetHashCode() => HashCode.Combine(Models.Count, Rules.Count);
 
-    public override string ToString() => string.Join(", ", Models.Select(model => model.Pattern is null ? model.Name : $"{model.Name} for '{model.Pattern}'"));
+    public override string ToString() => string.Join(", ",
+        Models.Select(model => model.Pattern is null ? model.Name : $"{model.Name} for '{model.Pattern}'")
+            .Concat(Rules.Where(rule => rule.Pattern is not null).Select(rule => $"'{rule.Pattern}': {rule.Rule}")));
 }
 
 /// <summary>A model of a set-up.</summary>

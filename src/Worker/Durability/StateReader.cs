@@ -76,7 +76,7 @@ internal sealed class StateReader
             if (ticks[0].Control == TickControl.None)
             {
                 Step(ticks);
-                ticks = ticks[_batch.Count..];
+                ticks = ticks[_batch.TakenCount..];
                 continue;
             }
             if (ticks[0].Control == TickControl.Reset)

@@ -11,42 +11,68 @@ internal sealed class MicroBatch
     public const int Capacity = 64;
 
     private readonly StreamRows _rows;
-    private readonly IReadOnlyList<RowKind> _kinds;
+    private readonly RowKind[] _kinds;
     private readonly StepBatch?[] _batches;   // one per kind, made when its first stream comes
     private readonly int[] _kind = new int[Capacity];
     private readonly int[] _entry = new int[Capacity];
+    private readonly int[] _tick = new int[Capacity];     // of each step, the tick that it is of, or that let it go
+    private readonly int[] _silent = new int[Capacity];   // ticks taken that step nothing
     private int _count;
+    private int _silentCount;
+    private int _heldFrom;
+    private long _releasedEarly;
 
     public MicroBatch(StreamRows rows)
     {
-        (_kinds, _rows) = (rows.Kinds, rows);
-        _batches = new StepBatch?[_kinds.Count];
+        (_kinds, _rows) = ([.. rows.Kinds], rows);
+        _batches = new StepBatch?[_kinds.Length];
     }
 
-    /// <summary>Ticks in the batch.</summary>
+    /// <summary>Steps in the batch.</summary>
     public int Count => _count;
+
+    /// <summary>Ticks that the batch took: each steps, or was held or dropped.</summary>
+    public int TakenCount { get; private set; }
+
+    /// <summary>Held ticks that were stepped before their bound had passed, for want of room.</summary>
+    public long ReleasedEarlyCount => Volatile.Read(ref _releasedEarly);
+
+    /// <summary>Told of each tick that is dropped: why, and its stream.</summary>
+    public Action<TickFault, int>? Refused { get; set; }
 
     /// <summary>
     /// Takes ticks from the front until the batch is full or a stream comes for the second time. That tick stays where it is for the
-    /// next batch: stepped here it would start from the same state as the first, and the first would be lost from h.
+    /// next batch: stepped here it would start from the same state as the first, and the first would be lost from h. So does a tick that
+    /// lets more than one held tick of its stream go, until the last.
     /// </summary>
-    /// <returns>How many were taken; at least one of a span that begins with a tick.</returns>
-    public int Fill(ReadOnlySpan<Tick> waiting)
+    public void Fill(ReadOnlySpan<Tick> waiting)
     {
-        _rows.BeginBatch();
-        _count = 0;
-        foreach (StepBatch? batch in _batches)
-            batch?.Count = 0;
-
+        Begin();
         int room = Math.Min(waiting.Length, Capacity);
-        while (_count < room && waiting[_count].Control == TickControl.None && TryAdd(in waiting[_count]))
-            _count++;
-        return _count;
+        while (TakenCount < room && waiting[TakenCount].Control == TickControl.None && TryTake(in waiting[TakenCount]))
+            TakenCount++;
     }
 
-    /// <summary>Which of the ticks a step is of, and where it is among the steps of its kind.</summary>
+    /// <summary>Fills the batch with ticks that are held, due or not, each stream's oldest.</summary>
+    /// <param name="kinds">Whether a kind's are meant; null for all.</param>
+    /// <param name="isFirst">Whether to begin with the first stream; else where the last batch of held ones began.</param>
+    public void FillHeld(bool[]? kinds, bool isFirst)
+    {
+        Begin();
+        int from = isFirst ? 0 : _heldFrom;
+        while (_count < Capacity && _rows.TryUseHeld(ref from, kinds, out int stream, out int kind, out int row))
+        {
+            if (_count == 0)
+                _heldFrom = from;   // those before it have nothing left
+            _kinds[kind].Guard(_rows.Slab(kind)[row]).TryRelease(out long time, out double value);
+            _rows.HeldCount--;
+            Add(stream, kind, row, time, value);
+        }
+    }
+
+    /// <summary>Which of the ticks a step is of, or was let go by, and where it is among the steps of its kind.</summary>
     /// <param name="i">Below <see cref="Count"/>.</param>
-    public (int Tick, int Kind, StepBatch Steps, int Entry) StepOf(int i) => (i, _kind[i], _batches[_kind[i]]!, _entry[i]);
+    public (int Tick, int Kind, StepBatch Steps, int Entry) StepOf(int i) => (_tick[i], _kind[i], _batches[_kind[i]]!, _entry[i]);
 
     /// <summary>Steps every stream of the batch once.</summary>
     public void Step()
@@ -58,24 +84,84 @@ internal sealed class MicroBatch
         }
     }
 
-    /// <summary>Adds the forecasts to a block with room for them, in order of arrival.</summary>
+    /// <summary>Adds the forecasts to a block with room for them, in order of arrival, and the ticks that gave none.</summary>
     /// <param name="ticks">From the first that was taken.</param>
     public void CopyTo(ForecastBlock block, ReadOnlySpan<Tick> ticks)
     {
         for (int i = 0; i < _count; i++)
-            block.Add(in ticks[i], _kind[i], in _batches[_kind[i]]!.Verdicts[_entry[i]]);
+        {
+            StepBatch batch = _batches[_kind[i]]!;
+            ref readonly Tick tick = ref ticks[_tick[i]];
+            if (!_kinds[_kind[i]].IsGuarded)
+            {
+                block.Add(in tick, _kind[i], in batch.Verdicts[_entry[i]]);
+                continue;
+            }
+
+            // What is stepped may be another tick of the stream, and then its packet may be owed more steps still.
+            Tick stepped = tick with { Time = batch.Times[_entry[i]], Value = batch.Values[_entry[i]], Ledger = _tick[i] < TakenCount ? tick.Ledger : null };
+            block.Add(in stepped, _kind[i], in batch.Verdicts[_entry[i]]);
+        }
+        for (int i = 0; i < _silentCount; i++)
+            block.AddSilent(in ticks[_silent[i]]);
     }
 
-    private bool TryAdd(ref readonly Tick tick)
+    /// <summary>Adds the forecasts of <see cref="FillHeld"/> to a block with room for them.</summary>
+    /// <param name="position">In the journal, of what lets them go.</param>
+    public void CopyHeldTo(ForecastBlock block, long position)
+    {
+        for (int i = 0; i < _count; i++)
+        {
+            StepBatch batch = _batches[_kind[i]]!;
+            Tick tick = new() { Stream = _tick[i], Time = batch.Times[_entry[i]], Value = batch.Values[_entry[i]], Position = position };
+            block.Add(in tick, _kind[i], in batch.Verdicts[_entry[i]]);
+        }
+    }
+
+    private void Begin()
+    {
+        _rows.BeginBatch();
+        (_count, _silentCount, TakenCount) = (0, 0, 0);
+        foreach (StepBatch? batch in _batches)
+            batch?.Count = 0;
+    }
+
+    /// <returns>False where the tick stays.</returns>
+    private bool TryTake(ref readonly Tick tick)
     {
         if (!_rows.TryUse(tick.Stream, out int kind, out int row))
             return false;
+        if (_kinds[kind].IsGuarded)
+            return TryTakeGuarded(in tick, kind, row);
+        Add(TakenCount, kind, row, tick.Time, tick.Value);
+        return true;
+    }
+
+    private bool TryTakeGuarded(ref readonly Tick tick, int kind, int row)
+    {
+        TickGuard guard = _kinds[kind].Guard(_rows.Slab(kind)[row]);
+        int held = guard.HeldCount;
+        TickVerdict verdict = guard.Take(in tick, out long time, out double value, out bool early);
+        _rows.HeldCount += guard.HeldCount - held;
+        if (early)
+            Volatile.Write(ref _releasedEarly, _releasedEarly + 1);
+        if (verdict is TickVerdict.Step or TickVerdict.StepHeld or TickVerdict.StepHeldFirst)
+            Add(TakenCount, kind, row, time, value);
+        else
+            _silent[_silentCount++] = TakenCount;
+        if (verdict is TickVerdict.Late or TickVerdict.Repeated)
+            Refused?.Invoke(verdict == TickVerdict.Late ? TickFault.Late : TickFault.Repeated, tick.Stream);
+        return verdict != TickVerdict.StepHeldFirst;
+    }
+
+    private void Add(int tick, int kind, int row, long time, double value)
+    {
         StepBatch batch = _batches[kind] ??= _kinds[kind].Model.CreateBatch(Capacity);
         int entry = batch.Count++;
         batch.Rows[entry] = row;
-        batch.Times[entry] = tick.Time;
-        batch.Values[entry] = tick.Value;
-        (_kind[_count], _entry[_count]) = (kind, entry);
-        return true;
+        batch.Times[entry] = time;
+        batch.Values[entry] = value;
+        (_kind[_count], _entry[_count], _tick[_count]) = (kind, entry, tick);
+        _count++;
     }
 }

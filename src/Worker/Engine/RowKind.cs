@@ -9,12 +9,31 @@ namespace StreamRnn.Worker.Engine;
 /// <param name="Rule">Adds nothing to the row where it is <see cref="TickRule.Default"/>.</param>
 public sealed record RowKind(Forecaster Model, TickRule Rule)
 {
+    private readonly int _guardStart = (Model.RowFloats + 1) & ~1;   // on a multiple of 8 bytes
+    private readonly int _guardFloats = Rule.GuardFloats;
+
+    /// <summary>Whether ticks may be held or dropped; else every tick steps.</summary>
+    public bool IsGuarded => _guardFloats > 0;
+
     /// <summary>Floats of one stream's whole state row.</summary>
-    public int RowFloats => Model.RowFloats;
+    public int RowFloats => IsGuarded ? _guardStart + _guardFloats : Model.RowFloats;
+
+    /// <summary>What the rule remembers of a stream; only where <see cref="IsGuarded"/>.</summary>
+    internal TickGuard Guard(Span<float> row) => new(Rule, row.Slice(_guardStart, _guardFloats));
 
     /// <summary>Makes a row that of a stream that has seen nothing.</summary>
-    public void Initialise(Span<float> row) => Model.Initialise(row);
+    public void Initialise(Span<float> row)
+    {
+        Model.Initialise(row);
+        if (IsGuarded)
+            Guard(row).Initialise();
+    }
 
-    /// <summary>Lets the row's stream begin anew: the number of its steps goes on, and so does what its rule remembers.</summary>
-    public void Reset(Span<float> row) => Model.Initialise(row[..Model.RowFloats], Model.StepsOf(row));
+    /// <summary>Lets the row's stream begin anew: the number of its steps goes on, ticks that are held stay, and its producer may count anew.</summary>
+    public void Reset(Span<float> row)
+    {
+        Model.Initialise(row[..Model.RowFloats], Model.StepsOf(row));
+        if (IsGuarded)
+            Guard(row).Forget();
+    }
 }

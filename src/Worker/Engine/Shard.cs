@@ -20,16 +20,18 @@ internal sealed class Shard
     private readonly Publisher _publisher;
     private readonly WorkerMetrics _metrics;
     private readonly TickTraces? _traces;
+    private readonly bool _keepsHeld;
     private readonly Tick[] _taken = new Tick[4 * MicroBatch.Capacity];
     private ForecastBlock _block;
     private long _stepped;
     private long _busyTicks;
 
+    /// <param name="keepsHeld">Whether ticks that are held at the end are kept for the next run; else they step then.</param>
     public Shard(
         int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, Publisher publisher, RowExchange rows, WorkerMetrics metrics,
-        TickTraces? traces)
+        TickTraces? traces, bool keepsHeld)
     {
-        (_index, _forecasts, _publisher, _metrics, _traces) = (index, forecasts, publisher, metrics, traces);
+        (_index, _forecasts, _publisher, _metrics, _traces, _keepsHeld) = (index, forecasts, publisher, metrics, traces, keepsHeld);
         Ticks = new TickQueue(capacity.Ticks);
         _rows = new StreamRows(models, index, capacity.Shards, rows, capacity.Cold);
         _batch = new MicroBatch(_rows);
@@ -42,6 +44,19 @@ internal sealed class Shard
 
     /// <summary>Ticks stepped so far.</summary>
     public long Stepped => Volatile.Read(ref _stepped);
+
+    /// <summary>Ticks that are held until older ones cannot come any more.</summary>
+    public long Held => _rows.HeldCount;
+
+    /// <summary>Ticks that were held and stepped early, for want of room.</summary>
+    public long ReleasedEarly => _batch.ReleasedEarlyCount;
+
+    /// <summary>Told of each tick that is dropped: why, and its stream. Called by the shard's thread.</summary>
+    public Action<TickFault, int>? Refused
+    {
+        get => _batch.Refused;
+        set => _batch.Refused = value;
+    }
 
     public int StreamCount => _rows.StreamCount;
 
@@ -85,7 +100,7 @@ internal sealed class Shard
         while ((count = Ticks.Take(_taken)) > 0)
         {
             _metrics.TicksTaken(_index, _taken[0].ReceivedAt);
-            for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.Count..])
+            for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.TakenCount..])
             {
                 while (!waiting.IsEmpty && waiting[0].Control != TickControl.None)
                 {
@@ -101,12 +116,8 @@ internal sealed class Shard
                 _batch.Step();
                 Volatile.Write(ref _busyTicks, _busyTicks + Stopwatch.GetTimestamp() - busySince);
                 if (traced)
-                    Trace(waiting[.._batch.Count], startedAt);
-                _metrics.StepCompleted(_index, _batch.Count, startedAt);
-                Volatile.Write(ref _stepped, _stepped + _batch.Count);
-
-                if (_block.Room < _batch.Count)
-                    Release();
+                    Trace(waiting[.._batch.TakenCount], startedAt);
+                Count(startedAt);
                 _batch.CopyTo(_block, waiting);
                 _rows.GoOnSaving();
             }
@@ -116,6 +127,31 @@ internal sealed class Shard
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
         _rows.GoOnSaving(toTheEnd: true);
+        if (!_keepsHeld)
+            StepHeld(kinds: null, position: 0);   // nothing comes any more
+    }
+
+    /// <summary>Counts what was stepped, and sees to room for its forecasts.</summary>
+    private void Count(long startedAt)
+    {
+        _metrics.StepCompleted(_index, _batch.Count, startedAt);
+        Volatile.Write(ref _stepped, _stepped + _batch.Count);
+        if (_block.Room < Math.Max(_batch.Count, _batch.TakenCount))
+            Release();
+    }
+
+    /// <summary>What is held steps, in the order it was held for.</summary>
+    /// <param name="kinds">Whether a kind's streams are meant; null for all.</param>
+    /// <param name="position">In the journal, of what lets them go.</param>
+    private void StepHeld(bool[]? kinds, long position)
+    {
+        for (_batch.FillHeld(kinds, isFirst: true); _batch.Count > 0; _batch.FillHeld(kinds, isFirst: false))
+        {
+            _batch.Step();
+            Count(startedAt: 0);
+            _batch.CopyHeldTo(_block, position);
+        }
+        Release();
     }
 
     private void Obey(in Tick control)

@@ -7,7 +7,7 @@ namespace StreamRnn.Worker.Engine;
 
 /// <summary>
 /// The shards and the publisher behind them. A stream belongs to shard <c>stream % shards</c>: one stream, one shard, one order. What has
-/// been accepted is stepped or still queued, and every stepped tick gives one forecast.
+/// been accepted is stepped or still queued, or its stream's rule holds it, or drops it and says so; every stepped tick gives one forecast.
 /// </summary>
 public sealed class StreamEngine
 {
@@ -29,7 +29,8 @@ public sealed class StreamEngine
         Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics, journal);
         _publisher = new Publisher(Forecasts, metrics, journal, publishAfter, sinks);
         Rows = new RowExchange(capacity.Shards);
-        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, Rows, metrics, traces))];
+        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, Rows, metrics, traces,
+            keepsHeld: journal is not null))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
 
         metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);
@@ -45,6 +46,23 @@ public sealed class StreamEngine
 
     /// <summary>Ticks stepped so far.</summary>
     public long Stepped => _shards.Sum(shard => shard.Stepped);
+
+    /// <summary>Ticks that are held until older ones cannot come any more; a moment's value.</summary>
+    public long Held => _shards.Sum(shard => shard.Held);
+
+    /// <summary>Ticks that were held and stepped early, for want of room.</summary>
+    public long ReleasedEarly => _shards.Sum(shard => shard.ReleasedEarly);
+
+    /// <summary>Told of each tick that a rule drops: why, and its stream. Set before the start; called by the shards' threads.</summary>
+    public Action<TickFault, int>? Refused
+    {
+        get => _shards[0].Refused;
+        set
+        {
+            foreach (Shard shard in _shards)
+                shard.Refused = value;
+        }
+    }
 
     /// <summary>Forecasts handed to the sinks so far.</summary>
     public long Published => _publisher.Published;

@@ -11,6 +11,14 @@ public sealed record StreamPattern
     /// <exception cref="ArgumentException">There is a <see cref="FaultOf"/> it.</exception>
     public StreamPattern(string text) => _text = FaultOf(text) is string fault ? throw new ArgumentException(fault) : text;
 
+    /// <summary>Whether it speaks for every path of its topics, and not for one of them.</summary>
+    public bool IsOfWholeTopics => PathAt < 0;
+
+    /// <summary>The filter of its topics, without the path if it names one.</summary>
+    public string Topics => PathAt < 0 ? _text : _text[..PathAt];
+
+    private int PathAt => _text.LastIndexOf(':') is int colon && colon > _text.LastIndexOf('/') ? colon : -1;
+
     /// <summary>What is wrong with a pattern, in words: it is empty, or a wildcard shares a level with other characters. Null where nothing is.</summary>
     public static string? FaultOf(string? text)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using StreamRnn.Cells;
 using StreamRnn.Worker.Durability;
 
@@ -31,6 +32,8 @@ internal sealed class StreamRows
     private long _changedRowBytes;
     private int _inBatch;
     private int _inMemory;
+    private long _held;
+    private Dictionary<int, int>? _heldAtRestore = [];
 
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
     /// <param name="exchange">Where saved rows go.</param>
@@ -70,6 +73,13 @@ internal sealed class StreamRows
     /// <summary>Of those the ones of rows that have changed since they were last saved.</summary>
     public long ChangedRowBytes => Volatile.Read(ref _changedRowBytes);
 
+    /// <summary>Ticks that rules hold in the rows.</summary>
+    public long HeldCount
+    {
+        get => Volatile.Read(ref _held);
+        set => Volatile.Write(ref _held, value);
+    }
+
     /// <summary>Bytes of state held in memory, the places of streams included.</summary>
     public long StateBytes
     {
@@ -93,6 +103,7 @@ internal sealed class StreamRows
     {
         _batch++;
         _inBatch = 0;
+        _heldAtRestore = null;
     }
 
     /// <summary>Readies a stream's row for its step: made where this is its first, back from the disk, saved as it is where a cut wants that.</summary>
@@ -144,6 +155,25 @@ internal sealed class StreamRows
             _map.Kinds[kind].Reset(_slabs[kind][row]);
     }
 
+    /// <summary>Readies the row of the next stream that has a tick held and is not in this batch yet.</summary>
+    /// <param name="from">Where the search begins, and ends.</param>
+    /// <param name="kinds">Whether a kind's are meant; null for all.</param>
+    public bool TryUseHeld(ref int from, bool[]? kinds, out int stream, out int kind, out int row)
+    {
+        (stream, kind, row) = (0, 0, 0);
+        for (; HeldCount > 0 && from < _places.Length; from++)
+        {
+            ref StreamPlace place = ref _places[from];
+            if (place.LastBatch is 0 || place.LastBatch == _batch || !Kinds[place.Kind].IsGuarded || kinds?[place.Kind] == false)
+                continue;
+            if (HeldIn(Kinds[place.Kind], Look(from, in place)) == 0)
+                continue;
+            stream = StreamOf(from);
+            return TryUse(stream, out kind, out row);
+        }
+        return false;
+    }
+
     /// <summary>Begins to save the states as they are now.</summary>
     /// <param name="all">Also those that have not changed since they were last saved.</param>
     public void BeginSaving(bool all)
@@ -188,6 +218,11 @@ internal sealed class StreamRows
             if (place.LastBatch == 0)
                 Settle(stream / _shardCount, kind, ref place);
             floats.CopyTo(_slabs[place.Kind][place.Row]);
+        }
+        if (Kinds[kind].IsGuarded)
+        {
+            HeldCount += HeldIn(Kinds[kind], floats) - _heldAtRestore!.GetValueOrDefault(stream);   // an older snapshot's may have been here before
+            _heldAtRestore![stream] = HeldIn(Kinds[kind], floats);
         }
         place.LastBatch = _batch = 1;
         _saver.MarkSaved(_batch);
@@ -285,6 +320,10 @@ internal sealed class StreamRows
 
     private Span<float> Floats(int kind, int row) => _slabs[kind][row][..Kinds[kind].RowFloats];
 
+    /// <summary>Ticks held in a row.</summary>
+    private static int HeldIn(RowKind kind, ReadOnlySpan<float> row) =>
+        kind.IsGuarded ? kind.Guard(MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(row), row.Length)).HeldCount : 0;
+
     private void SaveBeforeStep(int index, ref StreamPlace place)
     {
         if (_saver.IsAhead(index) && _saver.Wants(place.LastBatch))
@@ -297,11 +336,19 @@ internal sealed class StreamRows
         return _saver.Wants(place.LastBatch) ? Save(index, ref place) : 0;
     }
 
+    /// <summary>A stream's row where it is, for a look.</summary>
+    private ReadOnlySpan<float> Look(int index, ref readonly StreamPlace place)
+    {
+        if (!place.IsCold)
+            return Floats(place.Kind, place.Row);
+        Span<float> row = _scratch.AsSpan(0, Kinds[place.Kind].RowFloats);
+        _cold[place.Kind]!.Read(place.Slot, StreamOf(index), row);
+        return row;
+    }
+
     private int Save(int index, ref StreamPlace place)
     {
-        Span<float> row = place.IsCold ? _scratch.AsSpan(0, Kinds[place.Kind].RowFloats) : Floats(place.Kind, place.Row);
-        if (place.IsCold)
-            _cold[place.Kind]!.Read(place.Slot, StreamOf(index), row);
+        ReadOnlySpan<float> row = Look(index, in place);
         _saver.Save(StreamOf(index), place.Kind, row);
         return (row.Length * sizeof(float)) + (place.IsCold ? ColdReadBytes : 0);
     }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>What becomes of a tick whose event time is older than the newest of its stream. Numbers are on disk and never change.</summary>
@@ -41,4 +44,19 @@ public sealed record TickRule
     public int LateCapacity { get; init; }
 
     public TickOnce Once { get; init; }
+
+    /// <summary>Floats it adds to a state row, see <see cref="TickGuard"/>.</summary>
+    [JsonIgnore]
+    public int GuardFloats => this == Default ? 0 : TickGuard.FloatsFor(LateCapacity);
+
+    public override string ToString()
+    {
+        string late = Late switch
+        {
+            LateTicks.Drop => "late ticks are dropped",
+            LateTicks.Reorder => $"ticks are held for {LateBound.ToString("c", CultureInfo.InvariantCulture)}, at most {LateCapacity} of a stream, and step in order",
+            _ => "ticks step as they come",
+        };
+        return Once == TickOnce.None ? late : $"{late}, once by {(Once == TickOnce.Time ? "their time" : "sequence number")}";
+    }
 }

@@ -51,11 +51,11 @@ internal sealed class StreamWorker : IDisposable
 
         Streams = new StreamDirectory(options.Limits.Streams);
         Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
-        ModelMap map = models.Map(Streams);
+        ModelMap map = models.Map(Streams, options.TickRules);
         _dataDir = options.DataDir;
         if (options.DataDir is not null)
         {
-            _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models), options.Durability,
+            _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models, options.TickRules), options.Durability,
                 LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
         }
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
@@ -74,6 +74,7 @@ internal sealed class StreamWorker : IDisposable
             },
             metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
 
+        Engine.Refused = (fault, stream) => Faults.Refuse(fault, Streams.Utf8Name(stream)[..Streams.TopicLength(stream)]);
         _router = new TickRouter(Engine.Queues);
         Intake = new PacketIntake(Streams, _router, Faults, clock, new IntakeOptions
         {
@@ -81,9 +82,11 @@ internal sealed class StreamWorker : IDisposable
             OwnPrefix = options.Publish.Prefix,
             MaximumAhead = options.Limits.FarFuture,
             TimeZone = options.Zone,
+            Numbering = options.Numbering,
         }, _durable?.Log);
 
         metrics.ObserveIntake(() => AcceptedTickCount, Faults.Of);
+        metrics.ObserveHeld(() => Engine.Held, () => Engine.ReleasedEarly);
         metrics.ObserveStreams(() => Streams.Count);
         if (_durable is not null)
         {

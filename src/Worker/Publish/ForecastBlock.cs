@@ -3,15 +3,24 @@ using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Publish;
 
-/// <summary>The unit in which forecasts travel from a shard to the publisher: a reused array and how far it is filled.</summary>
+/// <summary>
+/// The unit in which forecasts travel from a shard to the publisher: a reused array and how far it is filled. Ticks that give no forecast,
+/// because they are held or dropped, travel along: their packets are owed an acknowledgement too.
+/// </summary>
 public sealed class ForecastBlock(int capacity)
 {
     private readonly Forecast[] _forecasts = new Forecast[capacity];
+    private readonly Silent[] _silent = new Silent[capacity];
+    private int _silentCount;
+    private long _lastSilent;
 
     public int Count { get; private set; }
 
-    /// <summary>Forecasts that still fit.</summary>
-    public int Room => _forecasts.Length - Count;
+    /// <summary>Ticks that still fit, whatever becomes of them.</summary>
+    public int Room => _forecasts.Length - Math.Max(Count, _silentCount);
+
+    /// <summary>Whether there is nothing to hand on.</summary>
+    public bool IsEmpty => Count == 0 && _silentCount == 0 && Cut == 0;
 
     public ReadOnlySpan<Forecast> Forecasts => _forecasts.AsSpan(0, Count);
 
@@ -19,7 +28,7 @@ public sealed class ForecastBlock(int capacity)
     public long Cut { get; set; }
 
     /// <summary>The last place in the journal of what it holds; they rise.</summary>
-    public long LastPosition => Count == 0 ? 0 : _forecasts[Count - 1].Position;
+    public long LastPosition => Math.Max(_lastSilent, Count == 0 ? 0 : _forecasts[Count - 1].Position);
 
     /// <summary>Adds what was said of a tick, written where it stays: a forecast is too large to be copied on the way.</summary>
     public void Add(in Tick tick, int kind, in Verdict verdict)
@@ -37,7 +46,18 @@ public sealed class ForecastBlock(int capacity)
         forecast.Position = tick.Position;
     }
 
-    public void Clear() => (Count, Cut) = (0, 0);
+    /// <summary>Adds a tick that gives no forecast.</summary>
+    public void AddSilent(in Tick tick)
+    {
+        _lastSilent = tick.Position;
+        if (tick.Ledger is not null)
+            _silent[_silentCount++] = new Silent(tick.Ledger, tick.Packet, tick.Position);
+    }
+
+    public void Clear()
+    {
+        (Count, _silentCount, _lastSilent, Cut) = (0, 0, 0, 0);
+    }
 
     /// <summary>Tells the sources that these ticks are done with.</summary>
     public void Acknowledge()
@@ -47,6 +67,8 @@ public sealed class ForecastBlock(int capacity)
             if (forecast.Ledger is PacketLedger ledger)
                 ledger.Complete(forecast.Packet);
         }
+        foreach (ref readonly Silent tick in _silent.AsSpan(0, _silentCount))
+            tick.Ledger.Complete(tick.Packet);
     }
 
     /// <summary>The same, each as soon as it is durable.</summary>
@@ -57,5 +79,9 @@ public sealed class ForecastBlock(int capacity)
             if (forecast.Ledger is PacketLedger ledger)
                 journal.Acknowledge(forecast.Position, ledger, forecast.Packet);
         }
+        foreach (ref readonly Silent tick in _silent.AsSpan(0, _silentCount))
+            journal.Acknowledge(tick.Position, tick.Ledger, tick.Packet);
     }
+
+    private readonly record struct Silent(PacketLedger Ledger, long Packet, long Position);
 }

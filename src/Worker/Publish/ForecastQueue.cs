@@ -68,7 +68,7 @@ public sealed class ForecastQueue
     /// <summary>Hands a filled block over for an empty one.</summary>
     public ForecastBlock Exchange(ForecastBlock filled)
     {
-        if (filled.Count == 0 && filled.Cut == 0)
+        if (filled.IsEmpty)
             return filled;
 
         lock (_lock)

@@ -9,8 +9,8 @@ namespace StreamRnn.Worker.Telemetry;
 /// batch; none allocates. Tags are few and bounded: shard, reason, sink, link; never a stream, a topic or a message.
 /// </summary>
 /// <remarks>
-/// The sums close: received = stepped + waiting in the shards, stepped = published + dropped + waiting for the sinks, per sink. A refused
-/// tick is not a received one. Links and broker have sums of their own, see there.
+/// The sums close: received = stepped + waiting in the shards + held + late + repeated, those held at the start taken for received, stepped = published + dropped + waiting for the sinks, per sink. A tick
+/// refused for another reason is not a received one. Links and broker have sums of their own, see there.
 /// </remarks>
 public sealed partial class WorkerMetrics : IDisposable
 {
@@ -155,6 +155,15 @@ public sealed partial class WorkerMetrics : IDisposable
     /// <summary>Shows packets that were recognised as repeats.</summary>
     public void ObserveRepeats(Func<long> packets) =>
         _meter.CreateObservableCounter("streamrnn.packets.repeated", packets, "{packet}", "Packets that had been taken in before: acknowledged again, not stepped again.");
+
+    /// <summary>Shows what rules hold back.</summary>
+    /// <param name="held">Ticks that wait for older ones.</param>
+    /// <param name="early">Ticks that could not wait as long as they should have.</param>
+    public void ObserveHeld(Func<long> held, Func<long> early)
+    {
+        _meter.CreateObservableGauge("streamrnn.ticks.held", held, "{tick}", "Ticks held until older ones cannot come any more.");
+        _meter.CreateObservableCounter("streamrnn.ticks.released_early", early, "{tick}", "Ticks held and stepped before their bound had passed, because LateCapacity was reached.");
+    }
 
     /// <summary>Shows how many streams there are.</summary>
     public void ObserveStreams(Func<int> count) =>

@@ -65,6 +65,49 @@ public class WorkerConfigurationTests
     }
 
     [Fact]
+    public void Rules_come_from_their_list_and_then_from_the_subscriptions()
+    {
+        StreamRnnOptions options = Load(("Mqtt:Host", "broker"),
+            ("Rules:0:Pattern", "plant/+:power"), ("Rules:0:Once", "sequence"),
+            ("Rules:1:Pattern", "plant/exempt/#"),
+            ("Mqtt:Subscriptions:0:Filter", "plant/#"), ("Mqtt:Subscriptions:0:Late", "Reorder"), ("Mqtt:Subscriptions:0:LateBound", "30s"),
+            ("Mqtt:Subscriptions:1:Filter", "tele/#"),
+            ("Mqtt:Subscriptions:2:Filter", "old/#"), ("Mqtt:Subscriptions:2:Late", "Drop"), ("Mqtt:Subscriptions:2:Once", "Time"));
+
+        Assert.Equal(
+        [
+            "plant/+:power: ticks step as they come, once by sequence number",
+            "plant/exempt/#: ticks step as they come",
+            "plant/#: ticks are held for 00:00:30, at most 16 of a stream, and step in order",
+            "old/#: late ticks are dropped, once by their time",
+        ], options.TickRules.Select(entry => $"{entry.Pattern}: {entry.Rule}"));
+        Assert.Equal([("plant/+", true), ("plant/exempt/#", false), ("plant/#", false), ("old/#", false)],
+            options.Numbering.Select(topics => (topics.Filter, topics.AreNumbered)));
+        Assert.Empty(Load(("Mqtt:Host", "broker"), ("Rules:0:Pattern", "a"), ("Rules:0:Late", "Drop")).Numbering);
+        Assert.True(BytesOf(options) > BytesOf(Load(("Mqtt:Host", "broker"))));
+
+        static long BytesOf(StreamRnnOptions options) => MemoryBound.Of(options, ModelCatalog.Load(options)).Streams;
+    }
+
+    [Theory]
+    [InlineData("Late", "Reorder", "StreamRnn:Rules:0:LateBound: Late is Reorder and nothing says how long")]
+    [InlineData("LateBound", "30s", "StreamRnn:Rules:0:LateBound: only Reorder holds ticks and Late is Accept")]
+    [InlineData("LateCapacity", "4", "StreamRnn:Rules:0:LateCapacity: only Reorder holds ticks and Late is Accept")]
+    [InlineData("LateCapacity", "0", "StreamRnn:Rules:0:LateCapacity is 0; it must lie between 1 and 256")]
+    [InlineData("LateBound", "0s", "StreamRnn:Rules:0:LateBound is 00:00:00; it must lie between")]
+    [InlineData("Late", "Sort", "Sort")]
+    [InlineData("Pattern", "a+/b", "StreamRnn:Rules:0:Pattern: 'a+/b': '+' must fill a whole level")]
+    [InlineData("Pattern", "", "StreamRnn:Rules:0:Pattern is empty; it must be set")]
+    [InlineData("Once", "Hash", "Hash")]
+    [InlineData("Onces", "Time", "did you mean StreamRnn:Rules:0:Once?")]
+    public void A_rule_that_cannot_be_is_refused_in_words(string key, string value, string expected)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() =>
+            Load([("Mqtt:Host", "broker"), .. key == "Pattern" ? [] : new[] { ("Rules:0:Pattern", "a") }, ($"Rules:0:{key}", value)]));
+        Assert.Contains(refused.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Every_kind_of_value_is_read()
     {
         StreamRnnOptions options = Load(

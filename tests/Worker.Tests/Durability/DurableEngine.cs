@@ -30,16 +30,20 @@ internal sealed class DurableEngine : IDisposable
     /// <param name="outputs">What leaves, under the lock of the files: a copy of both is of one instant.</param>
     /// <param name="options">Null for snapshots and confirmations as often as can be.</param>
     public DurableEngine(FaultyFiles files, int shards, List<Forecast> outputs, DurabilityOptions? options = null, bool confirms = true,
-        int? streamsInMemory = null)
+        int? streamsInMemory = null, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)>? rules = null)
     {
         StreamDirectory directory = new(10_000);
+        rules ??= [];
+        Setup setup = Chain with { Rules = [.. rules.Select(entry => new SetupRule(entry.Pattern.ToString(), entry.Rule, entry.Rule.GuardFloats)), Setup.StandardRule] };
         Files = files;
-        State = new DurableState(files, directory, Chain, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
+        State = new DurableState(files, directory, setup, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
             streamsInMemory);
-        _engine = new StreamEngine(new ModelMap(new ChainForecaster()), new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
+        _engine = new StreamEngine(new ModelMap(new ChainForecaster(), directory, [], rules), new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
             new Sink(files, outputs));
+        _engine.Refused = (fault, _) => Faults.Refuse(fault, "t"u8);
         _router = new TickRouter(_engine.Queues);
-        Intake = new PacketIntake(directory, _router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), State.Log);
+        IntakeOptions intake = new() { Numbering = [.. rules.Select(entry => new NumberedTopics(entry.Pattern.Topics, entry.Rule.Once == TickOnce.Sequence))] };
+        Intake = new PacketIntake(directory, _router, Faults, TimeProvider.System, intake, State.Log);
         Directory = directory;
 
         State.Restore(_engine, sessions: null);
@@ -67,6 +71,11 @@ internal sealed class DurableEngine : IDisposable
     public long Published => _engine.Published;
 
     public int InMemoryCount => _engine.InMemoryCount;
+
+    /// <summary>Ticks that rules hold.</summary>
+    public long Held => _engine.Held;
+
+    public FaultCounters Faults { get; } = new(NullLogger.Instance, TimeProvider.System);
 
     public int Send(PacketSource? source, PacketLedger? ledger, ushort id, string topic, string payload, byte qos = 1, bool dup = false)
     {
