@@ -12,8 +12,12 @@ public sealed class PacketLedger
     /// <summary>In the place of a QoS: the acknowledgement owed is the PUBCOMP of a release.</summary>
     public const byte Release = 3;
 
+    [ThreadStatic] private static List<PacketLedger>? t_gathered;   // of this thread
+    [ThreadStatic] private static bool t_gathering;
+
     private readonly Entry[] _ring;   // a power of two, so that a packet finds its entry by a mask
     private readonly Action _due;
+    private readonly Action? _send;
     private long _opened;
     private long _taken;
 
@@ -22,13 +26,36 @@ public sealed class PacketLedger
     /// Called by the completing thread when the oldest open packet is done, which makes its acknowledgement and perhaps others due; must
     /// not block. It is called again only after <see cref="Take"/> has emptied what was due.
     /// </param>
-    public PacketLedger(int capacity, Action due)
+    /// <param name="send">
+    /// Takes and sends what is due on the calling thread, as far as nothing blocks; null where that is another thread's business alone.
+    /// </param>
+    public PacketLedger(int capacity, Action due, Action? send = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 1 << 20);
         Capacity = capacity;
         _ring = new Entry[BitOperations.RoundUpToPowerOf2((uint)capacity)];
-        _due = due;
+        (_due, _send) = (due, send);
+    }
+
+    /// <summary>
+    /// Until <see cref="SendGathered"/>, what the calling thread makes due it will send itself: waking a writer costs more than the few
+    /// acknowledgements of a quiet stream.
+    /// </summary>
+    public static void Gather()
+    {
+        t_gathered ??= [];
+        t_gathering = true;
+    }
+
+    /// <summary>Sends what was made due since <see cref="Gather"/>.</summary>
+    public static void SendGathered()
+    {
+        t_gathering = false;
+        List<PacketLedger> gathered = t_gathered!;
+        foreach (PacketLedger ledger in gathered)
+            ledger._send!();
+        gathered.Clear();
     }
 
     public int Capacity { get; }
@@ -96,7 +123,11 @@ public sealed class PacketLedger
     private void Done(long packet)
     {
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _taken) == packet)
+        if (Volatile.Read(ref _taken) != packet)
+            return;
+        if (t_gathering && _send is not null)
+            t_gathered!.Add(this);
+        else
             _due();
     }
 

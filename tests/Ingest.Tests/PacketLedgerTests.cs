@@ -38,6 +38,26 @@ public class PacketLedgerTests
     }
 
     [Fact]
+    public void What_a_thread_gathers_it_sends_itself_and_others_are_told_as_ever()
+    {
+        int due = 0, sent = 0;
+        PacketLedger ledger = null!;
+        ledger = new PacketLedger(8, () => due++, () => sent += ledger.Take(_into));
+        for (ushort id = 1; id <= 3; id++)
+            ledger.TryOpen(id, 1, 1);
+
+        PacketLedger.Gather();
+        ledger.Complete(0);
+        ledger.Complete(1);
+        Assert.Equal((0, 0), (due, sent));
+        PacketLedger.SendGathered();
+        Assert.Equal((0, 2), (due, sent));
+
+        ledger.Complete(2);
+        Assert.Equal((1, 2), (due, sent));
+    }
+
+    [Fact]
     public void One_more_than_the_peer_may_have_in_flight_is_not_opened()
     {
         var ledger = new PacketLedger(3, () => { });

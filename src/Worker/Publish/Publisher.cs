@@ -92,7 +92,9 @@ public sealed class Publisher(
             sink.Write(due);
             metrics.ForecastsPublished(sink.Name, due.Length);
         }
+        PacketLedger.Gather();
         block.Acknowledge();
+        PacketLedger.SendGathered();
         Count(block.Forecasts);
     }
 

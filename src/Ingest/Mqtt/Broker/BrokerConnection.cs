@@ -15,6 +15,9 @@ internal sealed class BrokerConnection
     private const int LingerMilliseconds = 500;
     private const int LingerBytes = 64 * 1024;
 
+    [ThreadStatic]
+    private static BrokerConnection? t_serving;   // by this thread, which will send what it adds
+
     private readonly MqttBroker _broker;
     private readonly Socket _socket;
     private readonly Outbox _outbox;
@@ -94,10 +97,7 @@ internal sealed class BrokerConnection
         Interlocked.Exchange(ref _marked, 0);
         try
         {
-            _protocol.TakeAcknowledgements();
-            bool all = _outbox.Flush(_socket);
-            if (all)
-                _protocol.Pump();
+            bool all = Send();
             if (_aborted || IsOverdue(all))
             {
                 _socket.Shutdown(SocketShutdown.Both);
@@ -115,10 +115,7 @@ internal sealed class BrokerConnection
     /// <summary>Sends what the reader has brought about itself, without waking the sender.</summary>
     public void FlushReplies()
     {
-        _protocol.TakeAcknowledgements();
-        if (_outbox.WaitingBytes == 0 || _outbox.Flush(_socket))
-            _protocol.Pump();
-        if (_outbox.WaitingBytes > 0)
+        if (!Send())
             _broker.Sender.Mark(this);
     }
 
@@ -136,10 +133,31 @@ internal sealed class BrokerConnection
         }
     }
 
+    /// <summary>Sends acknowledgements that are due and what waits; then what the session holds back may follow.</summary>
+    /// <returns>False when the socket took not all of it.</returns>
+    private bool Send()
+    {
+        t_serving = this;
+        try
+        {
+            _protocol.TakeAcknowledgements();
+            if (_outbox.WaitingBytes > 0 && !_outbox.Flush(_socket))
+                return false;
+            _protocol.Pump();
+            if (_outbox.WaitingBytes > 0)
+                _broker.Sender.Mark(this);
+            return true;
+        }
+        finally
+        {
+            t_serving = null;
+        }
+    }
+
     private void MarkForSender()
     {
         // The reader flushes its own connection when it has handled what it received.
-        if (!IsReader)
+        if (!IsReader && t_serving != this)
             _broker.Sender.Mark(this);
     }
 

@@ -21,7 +21,8 @@ internal sealed class BrokerProtocol
         _broker = broker;
         _connection = connection;
         _aliases = new TopicAliases(broker.Options.TopicAliasMaximum);
-        _ledger = new PacketLedger(2 * broker.Options.ReceiveMaximum, () =>   // at QoS 2 a message is owed two answers
+        int answers = 2 * broker.Options.ReceiveMaximum;   // at QoS 2 a message is owed two
+        _ledger = new PacketLedger(answers, send: connection.ServeNow, due: () =>
         {
             if (!connection.IsReader)
                 broker.Sender.Mark(connection);

@@ -18,11 +18,11 @@ internal sealed class IncomingMessages
 
     /// <param name="journal">Where messages are written down; null where they are not.</param>
     /// <param name="unwritten">The session where there is no journal: of messages at QoS 2 received and not released. It outlives the connection.</param>
-    /// <param name="due">As of <see cref="PacketLedger"/>.</param>
-    public IncomingMessages(MqttClientOptions options, ITickJournal? journal, PacketSource unwritten, Action due)
+    /// <param name="due">As of <see cref="PacketLedger"/>, and so is <paramref name="send"/>.</param>
+    public IncomingMessages(MqttClientOptions options, ITickJournal? journal, PacketSource unwritten, Action due, Action send)
     {
         (_options, _journal, _unwritten, Source) = (options, journal, unwritten, unwritten);
-        Ledger = new PacketLedger(2 * options.ReceiveMaximum, due);   // at QoS 2 a message is owed two answers
+        Ledger = new PacketLedger(2 * options.ReceiveMaximum, due, send);   // at QoS 2 a message is owed two answers
     }
 
     public PacketLedger Ledger { get; }

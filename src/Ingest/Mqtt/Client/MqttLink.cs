@@ -78,6 +78,22 @@ internal sealed class MqttLink : IDisposable
         return count;
     }
 
+    /// <summary>Whether the socket takes a few KB without making us wait; also where it is closed, which writing will tell.</summary>
+    public bool IsWritable
+    {
+        get
+        {
+            try
+            {
+                return _socket.Poll(0, SelectMode.SelectWrite);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                return true;
+            }
+        }
+    }
+
     public void Write(ReadOnlySpan<byte> bytes)
     {
         if (_tls is not null)

@@ -37,7 +37,7 @@ internal sealed class MqttSender
     public MqttSender(MqttClientOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
     {
         (_options, _link, _publications, _clock) = (options, link, publications, clock);
-        _incoming = new IncomingMessages(options, journal, unwritten, SignalDue);
+        _incoming = new IncomingMessages(options, journal, unwritten, SignalDue, SendAcknowledgementsNow);
         _thread = new Thread(SendWhatIsDue) { Name = "mqtt send " + options.ClientId, IsBackground = true };
     }
 
@@ -92,19 +92,50 @@ internal sealed class MqttSender
     }
 
     /// <summary>Sends the acknowledgements that are due, many in one write, and a PINGREQ behind those that are to be confirmed.</summary>
-    public void SendAcknowledgements()
+    /// <param name="pieces">Writes, each of up to 2 KB; what is left the sender sends.</param>
+    public void SendAcknowledgements(int pieces = int.MaxValue)
     {
         lock (_sending)
         {
-            for (bool more = true; more && !_closed;)
+            bool more = true;
+            for (; more && pieces > 0 && !_closed; pieces--)
             {
                 ReadOnlySpan<byte> piece = _incoming.Take(out more);
                 if (!piece.IsEmpty && !TryWrite(piece))
                     return;
             }
+            if (more)
+            {
+                SignalDue();
+                return;
+            }
             if (_incoming.OwesBarrier && Volatile.Read(ref _pingAt) == 0)
                 Ping();
         }
+    }
+
+    /// <summary>
+    /// The same on the thread that made them due, if it does not have to wait: one that hands outputs on must not, while the broker waits for us
+    /// to read.
+    /// </summary>
+    private void SendAcknowledgementsNow()
+    {
+        if (_sending.TryEnter())
+        {
+            try
+            {
+                if (!_closed && _link.IsWritable)
+                {
+                    SendAcknowledgements(pieces: 1);
+                    return;
+                }
+            }
+            finally
+            {
+                _sending.Exit();
+            }
+        }
+        SignalDue();
     }
 
     /// <summary>The broker has received a message at QoS 2 and is to be sent its release, also of one we no longer know: it waits for it.</summary>
