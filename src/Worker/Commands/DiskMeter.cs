@@ -1,4 +1,5 @@
 using System.Globalization;
+using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Commands;
 
@@ -27,7 +28,7 @@ internal sealed class DiskMeter : IDisposable
         {
             Look();
             lock (_lengths)
-                return new DiskUse(Sum(".log"), Sum(".snap"), DeviceBytes);
+                return new DiskUse(Sum(LogFormat.SegmentSuffix), Sum(".snap"), DeviceBytes);
         }
     }
 
@@ -62,6 +63,8 @@ internal sealed class DiskMeter : IDisposable
     /// <summary>Without the zeros that a log keeps ahead of its end.</summary>
     private long LengthOf(FileInfo file)
     {
+        if (file.Extension != LogFormat.SegmentSuffix)
+            return file.Length;
         using FileStream stream = file.Open(FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         long start = Math.Max(0, stream.Length - _tail.Length);
         stream.Position = start;
