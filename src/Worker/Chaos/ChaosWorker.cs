@@ -7,20 +7,27 @@ namespace StreamRnn.Worker.Chaos;
 
 /// <summary>The worker under test: this executable with the verb <c>run</c>, killed and started again over one data directory.</summary>
 /// <param name="broker">Where it takes its ticks from; null for its own broker, on <paramref name="port"/>.</param>
-/// <param name="hasty">Commits, confirms, saves and changes segments as often as can be, so that every kill is in the middle of something.</param>
+/// <param name="hasty">
+/// Commits, confirms, saves and changes segments as often as can be, so that every kill is in the middle of something, and has another number
+/// of shards in each life.
+/// </param>
 internal sealed class ChaosWorker((string Host, int Port)? broker, int port, string folder, string client, bool hasty) : IDisposable
 {
+    /// <summary>What a hasty one holds, three lives of four: the states of the other streams come and go.</summary>
+    public const int StreamsInMemory = 50;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly int _probes = FreePort.Find();
     private readonly Queue<string> _said = new();
     private Process? _process;
+    private int _lives;
 
     public void Start()
     {
         string[] link = broker is (string host, int outside) ? ["--host", host, "--port", $"{outside}"] : ["--embedded-broker", $"{port}"];
         ProcessStartInfo start = OwnExecutable.With(
-            ["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", "2"]);
+            ["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", $"{(hasty ? 1 + (_lives % 3) : 2)}"]);
         start.Environment["StreamRnn__Mqtt__ClientId"] = client;
         if (hasty)
         {
@@ -28,7 +35,10 @@ internal sealed class ChaosWorker((string Host, int Port)? broker, int port, str
             start.Environment["StreamRnn__Durability__ReplayLimit"] = "00:00:00.005";
             start.Environment["StreamRnn__Durability__ConfirmInterval"] = "00:00:00.010";
             start.Environment["StreamRnn__Durability__SegmentBytes"] = "65536";
+            if (_lives % 4 < 3)
+                start.Environment["StreamRnn__Limits__StreamsInMemory"] = $"{StreamsInMemory}";
         }
+        _lives++;
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, line) => Keep(line.Data);
         _process.BeginOutputReadLine();

@@ -37,11 +37,24 @@ internal static class BenchDurable
                 Flow("bare GRU-32, CommitInterval 0", bare, TimeSpan.Zero, each),
                 Flow("default detector", detector, TimeSpan.FromMilliseconds(20), each),
             ];
-            RestartLine[] restarts = [Restart("bare GRU-32", bare, 100_000), Restart("default detector", detector, 10_000)];
+            TimeSpan patience = TimeSpan.FromSeconds(10 * each);
+            AmplificationLine[] amplification =
+            [
+                BenchAmplification.Measure("bare GRU-32", bare, 1000, null, patience),
+                BenchAmplification.Measure("bare GRU-32", bare, 100_000, null, patience),
+                BenchAmplification.Measure("bare GRU-32", bare, 100_000, 5000, patience),
+                BenchAmplification.Measure("default detector", detector, 1000, null, patience),
+            ];
+            RestartLine[] restarts =
+            [
+                Restart("bare GRU-32", bare, 100_000, null),
+                Restart("bare GRU-32", bare, 100_000, 5000),
+                Restart("default detector", detector, 10_000, null),
+            ];
             BenchMachine machine = BenchMachine.Measure();
             if (parsed.GetValue(json))
             {
-                Console.WriteLine(JsonSerializer.Serialize(new { machine, flow = lines, restart = restarts }, BenchLine.Json));
+                Console.WriteLine(JsonSerializer.Serialize(new { machine, flow = lines, amplification, restart = restarts }, BenchLine.Json));
                 return CommandLine.Success;
             }
             Console.WriteLine(machine);
@@ -51,9 +64,12 @@ internal static class BenchDurable
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {line.Case,-32}{line.PerSecond,10:n0} ticks/s {line.CpuMicroseconds,7:0.00} us CPU each "
                     + $"{line.LogBytesPerTick,6:0.0} B of log each {line.TicksPerFrame,8:n0} ticks a commit {line.SnapshotBytesPerTick,7:0.0} B of snapshots each"));
             }
+            Console.WriteLine("\nbytes written for a tick, every stream in its turn; amplification is log and snapshots over log");
+            foreach (AmplificationLine line in amplification)
+                Console.WriteLine(line);
             Console.WriteLine("\nrestart after a kill, to the first new output");
             foreach (RestartLine line in restarts)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {line.Case,-32}{line.Streams,10:n0} streams {line.Replayed,10:n0} ticks stepped again {line.Seconds,7:0.00} s"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {line.Case,-18}{line.Streams,10:n0} streams, {line.StreamsInMemory,9:n0} in memory {line.Replayed,10:n0} ticks stepped again {line.Seconds,7:0.00} s"));
             return CommandLine.Success;
         });
         return command;
@@ -82,28 +98,28 @@ internal static class BenchDurable
         }
     }
 
-    private static RestartLine Restart(string name, Forecaster model, int streams)
+    private static RestartLine Restart(string name, Forecaster model, int streams, int? inMemory)
     {
         string folder = Directory.CreateTempSubdirectory("streamrnn-bench-").FullName;
         try
         {
             // Every stream in a snapshot, and behind it as much to step again as there can be before the next one.
-            using (DurableBench first = new(folder, model, shards: 2, streams, new DurabilityOptions { ReplayLimit = TimeSpan.Zero }))
+            using (DurableBench first = new(folder, model, shards: 2, streams, new DurabilityOptions { ReplayLimit = TimeSpan.Zero }, inMemory))
             {
                 first.Feed(3 * streams);
                 first.WaitForAll();
             }
-            using (DurableBench last = new(folder, model, shards: 2, streams, new DurabilityOptions { ReplayLimit = TimeSpan.FromMinutes(10) }))
+            using (DurableBench last = new(folder, model, shards: 2, streams, new DurabilityOptions { ReplayLimit = TimeSpan.FromMinutes(10) }, inMemory))
             {
                 while (last.WorkToRepeat < new DurabilityOptions().ReplayLimit)
                     last.Feed(256);
                 last.WaitForAll();
             }
             long startedAt = Stopwatch.GetTimestamp();
-            using DurableBench second = new(folder, model, shards: 2, streams, new DurabilityOptions());
+            using DurableBench second = new(folder, model, shards: 2, streams, new DurabilityOptions(), inMemory);
             second.Feed(1);
             second.WaitForAll();
-            return new RestartLine(name, streams, second.Replayed, Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
+            return new RestartLine(name, streams, inMemory ?? streams, second.Replayed, Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
         }
         finally
         {
@@ -126,7 +142,7 @@ internal static class BenchDurable
 internal sealed record DurableLine(
     string Case, double PerSecond, double CpuMicroseconds, double LogBytesPerTick, double TicksPerFrame, double SnapshotBytesPerTick);
 
-internal sealed record RestartLine(string Case, int Streams, long Replayed, double Seconds);
+internal sealed record RestartLine(string Case, int Streams, int StreamsInMemory, long Replayed, double Seconds);
 
 /// <summary>A worker without its sockets, over a data directory: one sender at QoS 1 that has as much in flight as it may.</summary>
 internal sealed class DurableBench : IDisposable
@@ -141,14 +157,14 @@ internal sealed class DurableBench : IDisposable
     private readonly byte[][] _topics;
     private readonly byte[] _payload = new byte[64];
 
-    public DurableBench(string folder, Forecaster model, int shards, int streams, DurabilityOptions options)
+    public DurableBench(string folder, Forecaster model, int shards, int streams, DurabilityOptions options, int? streamsInMemory = null)
     {
         _topics = [.. Enumerable.Range(0, streams).Select(stream => Encoding.UTF8.GetBytes($"plant/line{stream % 40}/machine{stream}"))];
         StreamDirectory directory = new(streams);
         ModelMap map = new(model);
         _state = new DurableState(new DataFolder(folder), directory, new Setup([new SetupModel(null, model.Name, "", model.RowFloats)]), options, 4096,
-            reason => throw new IOException(reason), TimeProvider.System, NullLogger.Instance);
-        _engine = new StreamEngine(map, new EngineCapacity(shards), _metrics, traces: null, _state.Log, _state.ConfirmedOutputs,
+            reason => throw new IOException(reason), TimeProvider.System, NullLogger.Instance, streamsInMemory);
+        _engine = new StreamEngine(map, new EngineCapacity(shards) { Cold = _state.Cold }, _metrics, traces: null, _state.Log, _state.ConfirmedOutputs,
             new MessageSink(new Nowhere(), new ForecastCodec("streamrnn", directory, map), new Delivery(1, false), new Delivery(1, false)));
         TickRouter router = new(_engine.Queues);
         _intake = new PacketIntake(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), _state.Log);
@@ -161,7 +177,11 @@ internal sealed class DurableBench : IDisposable
 
     public InputLog Log => _state.Log;
 
+    public ColdStore? Cold => _state.Cold;
+
     public long SnapshotBytes => _state.SnapshotBytes;
+
+    public long SnapshotCount => _state.SnapshotCount;
 
     public long Replayed { get; }
 

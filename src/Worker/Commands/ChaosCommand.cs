@@ -40,7 +40,8 @@ internal static class ChaosCommand
     {
         string folder = Directory.CreateTempSubdirectory("streamrnn-chaos-").FullName;
         int rounds = Math.Max(LeastRounds, RoundsPerKill * kills);
-        Console.WriteLine($"{ChaosDevices.Streams} streams, {rounds:N0} ticks each, half at QoS 1 and half at QoS 2; first a run that nobody disturbs");
+        Console.WriteLine($"{ChaosDevices.Streams} streams, {rounds:N0} ticks each, half at QoS 1 and half at QoS 2; first a run that nobody disturbs; workers that are killed "
+            + $"have {ChaosWorker.StreamsInMemory} streams in memory, or all, and 1 to 3 shards");
         ChaosOutcome undisturbed = new ChaosRun(broker: null, rounds).Play(Path.Combine(folder, "undisturbed"), kills: 0, new Random(seed), _ => { });
 
         long differences = 0, done = 0;

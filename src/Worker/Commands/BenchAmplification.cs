@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using System.Globalization;
+using StreamRnn.Detection;
+using StreamRnn.Worker.Configuration;
+
+namespace StreamRnn.Worker.Commands;
+
+/// <summary>
+/// What snapshots write beside the log, as a part of <c>bench durable</c>: over two snapshots, one that stands alone and one that adds to
+/// it, with every stream in its turn, so that all have changed.
+/// </summary>
+internal static class BenchAmplification
+{
+    private const int Snapshots = 2;
+
+    /// <param name="patience">When to be content with fewer snapshots.</param>
+    public static AmplificationLine Measure(string name, Forecaster model, int streams, int? streamsInMemory, TimeSpan patience)
+    {
+        string folder = Directory.CreateTempSubdirectory("streamrnn-bench-").FullName;
+        try
+        {
+            using DurableBench bench = new(folder, model, shards: 2, streams, new DurabilityOptions(), streamsInMemory);
+            bench.Feed(2 * streams);
+            FeedUntil(bench, bench.SnapshotCount + 1, patience);
+            (long ticks, long log, long snapshotBytes, long snapshots) = (bench.Sent, bench.Log.WrittenBytes, bench.SnapshotBytes, bench.SnapshotCount);
+            (long evicted, long returned) = (bench.Cold?.Evicted.Bytes ?? 0, bench.Cold?.Returned.Bytes ?? 0);
+            long startedAt = Stopwatch.GetTimestamp();
+            FeedUntil(bench, snapshots + Snapshots, patience);
+            double fed = bench.Sent - ticks;
+            return new AmplificationLine(name, streams, streamsInMemory ?? streams, fed / Stopwatch.GetElapsedTime(startedAt).TotalSeconds,
+                bench.SnapshotCount - snapshots, (bench.Log.WrittenBytes - log) / fed, (bench.SnapshotBytes - snapshotBytes) / fed,
+                ((bench.Cold?.Evicted.Bytes ?? 0) - evicted) / fed, ((bench.Cold?.Returned.Bytes ?? 0) - returned) / fed);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void FeedUntil(DurableBench bench, long snapshots, TimeSpan patience)
+    {
+        for (long startedAt = Stopwatch.GetTimestamp(); bench.SnapshotCount < snapshots && Stopwatch.GetElapsedTime(startedAt) < patience;)
+            bench.Feed(256);
+    }
+}
+
+/// <summary>What a flow wrote per tick.</summary>
+/// <param name="Snapshots">In the time it was looked at.</param>
+/// <param name="EvictedBytesPerTick">To the files of idle streams; not part of the amplification, because nothing of it is ever flushed.</param>
+internal sealed record AmplificationLine(string Case, int Streams, int StreamsInMemory, double PerSecond, long Snapshots, double LogBytesPerTick,
+    double SnapshotBytesPerTick, double EvictedBytesPerTick, double ReturnedBytesPerTick)
+{
+    /// <summary>Log and snapshots over log.</summary>
+    public double Amplification => (LogBytesPerTick + SnapshotBytesPerTick) / LogBytesPerTick;
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"  {Case,-18}{Streams,10:n0} streams, {StreamsInMemory,9:n0} in memory {PerSecond,10:n0} ticks/s "
+        + $"{LogBytesPerTick,6:0.0} B of log {SnapshotBytesPerTick,7:0.0} B of {Snapshots} snapshots: {Amplification,5:0.00}x; idle states {EvictedBytesPerTick,6:0.0} B out {ReturnedBytesPerTick,6:0.0} B in");
+}
