@@ -346,7 +346,7 @@ public sealed class MqttClient : IDisposable
             {
                 _connection = null;
                 connection.Dispose();   // nobody sends any more
-                if (connection.EndedByBroker && _options.GivesUpMessages && !_stop.IsCancellationRequested && _publications.GiveUpPoison() is string topic)
+                if (connection.EndedOverPacket && _options.GivesUpMessages && !_stop.IsCancellationRequested && _publications.GiveUpPoison() is string topic)
                     Log.MessageGivenUp(_logger, _options.ClientId, _broker, PoisonWatch.Patience, topic);
             }
         }

@@ -20,6 +20,7 @@ internal sealed class MqttConnection : IDisposable
     private bool _established;
     private bool _mayGoOn;
     private bool _endedByBroker;
+    private bool _blamesPacket;
     private string? _violation;
 
     /// <param name="unwritten">As of <see cref="IncomingMessages"/>.</param>
@@ -38,8 +39,12 @@ internal sealed class MqttConnection : IDisposable
     /// <summary>Whether another client took our id: coming back would throw it out in turn.</summary>
     public bool TakenOver { get; private set; }
 
-    /// <summary>Whether the broker has accepted us and then closed: not the network, not we, and not because it stops.</summary>
-    public bool EndedByBroker => _established && (_endedByBroker || _sender.FoundPeerGone) && _violation is null;
+    /// <summary>
+    /// Whether the broker may have ended the connection over what we sent: not the network, not we, and not because it stops. In MQTT 5 it says so;
+    /// in 3.1.1 it can only close.
+    /// </summary>
+    public bool EndedOverPacket => _established && _violation is null && (_blamesPacket
+        || (_options.Version == MqttVersion.V311 && (_endedByBroker || _sender.FoundPeerGone)));
 
     /// <summary>Connects and reads until the connection ends.</summary>
     /// <returns>Why it ended.</returns>
@@ -227,7 +232,9 @@ internal sealed class MqttConnection : IDisposable
         if (fault != MqttFault.None)
             return Violation(fault);
         TakenOver = disconnect.ReasonCode == MqttReasonCode.SessionTakenOver;
-        _endedByBroker = !TakenOver && disconnect.ReasonCode is not (MqttReasonCode.ServerShuttingDown or MqttReasonCode.ServerBusy);
+        _blamesPacket = disconnect.ReasonCode is MqttReasonCode.MalformedPacket or MqttReasonCode.ProtocolError or MqttReasonCode.NotAuthorized
+            or MqttReasonCode.TopicNameInvalid or MqttReasonCode.TopicAliasInvalid or MqttReasonCode.PacketTooLarge or MqttReasonCode.PayloadFormatInvalid
+            or MqttReasonCode.RetainNotSupported or MqttReasonCode.QosNotSupported;
         return "the broker ended the connection: " + Words(disconnect.ReasonCode, disconnect.Properties);
     }
 

@@ -2,7 +2,8 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
 /// Finds the message over which the broker ends the connection each time it comes, and which would be sent again for ever: one longer than
-/// it takes, or to a topic it allows to nobody. MQTT 3.1.1 has no other way to refuse.
+/// it takes, or to a topic it allows to nobody. MQTT 3.1.1 has no other way to refuse; in MQTT 5 only a connection counts that ended with a
+/// reason that lays it on a packet.
 /// </summary>
 /// <remarks>
 /// The broker may have closed before it confirmed the messages in front of it, so the oldest is only the first suspect: after the second

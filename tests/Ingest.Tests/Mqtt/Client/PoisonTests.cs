@@ -51,6 +51,39 @@ public sealed class PoisonTests : IDisposable
         Wait.Until(() => Volatile.Read(ref marked) == 7, "the mark behind it");
     }
 
+    /// <summary>Which is what a broker does that restarts again and again, or an address behind which another one takes over.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData(MqttReasonCode.ServerShuttingDown)]
+    [InlineData(MqttReasonCode.AdministrativeAction)]
+    [InlineData(MqttReasonCode.QuotaExceeded)]
+    public void In_mqtt_5_nothing_is_given_up_that_was_not_blamed(MqttReasonCode? reason)
+    {
+        var options = new MqttClientOptions
+        {
+            Host = "127.0.0.1",
+            Port = _broker.Port,
+            ClientId = "fake",
+            MinimumPause = TimeSpan.FromMilliseconds(1),
+            MaximumPause = TimeSpan.FromMilliseconds(2),
+        };
+        using var client = new MqttClient(options, handler: null, _log);
+        client.Publish(new MqttPublish { Topic = "plant/t"u8, Payload = "1"u8, Qos = 1 });
+        client.Start();
+        for (int connections = 0; connections < 2 * PoisonWatch.Patience; connections++)
+        {
+            using FakeConnection ending = _broker.AcceptAndWelcome(connections > 0, false);
+            Assert.Equal(MqttPacketType.Publish, ending.Read().Type);
+            if (reason is MqttReasonCode code)
+                ending.Send(0xE0, 1, (byte)code);
+        }
+        using FakeConnection connection = _broker.AcceptAndWelcome(true, false);
+        Assert.Equal(MqttPacketType.Publish, connection.Read().Type);
+        connection.Send(0x40, 2, 0, 1);
+        Wait.Until(() => client.ConfirmedCount == 1, "the confirmation");
+        Assert.Equal(0, client.DroppedCount);
+    }
+
     [Theory]
     [InlineData(MqttVersion.V311, 1)]
     [InlineData(MqttVersion.V311, 2)]
@@ -101,7 +134,7 @@ public sealed class PoisonTests : IDisposable
         Assert.Equal(100, watch.Window(oldest: 20, window: 100));
     }
 
-    /// <summary>Takes what comes until the poison does, over which it closes.</summary>
+    /// <summary>Takes what comes until the poison does, over which it closes and says so.</summary>
     /// <param name="confirms">Whether the messages before it are confirmed in time.</param>
     private static void Serve(FakeConnection connection, MqttClient client, byte qos, bool confirms, HashSet<string> taken)
     {
@@ -113,7 +146,10 @@ public sealed class PoisonTests : IDisposable
                 Assert.Equal(MqttFault.None, MqttPublish.TryParse(new MqttPacket { Type = type, Flags = flags, Body = body }, MqttVersion.V5, out MqttPublish publish));
                 string payload = Encoding.UTF8.GetString(publish.Payload);
                 if (payload == $"{Poison}")
+                {
+                    connection.Send(0xE0, 1, (byte)MqttReasonCode.PacketTooLarge);
                     return;
+                }
                 if (!confirms)
                     continue;
                 taken.Add(payload);
