@@ -46,16 +46,14 @@ internal sealed class DiskMeter : IDisposable
     {
         lock (_lengths)
         {
-            foreach (FileInfo file in new DirectoryInfo(_folder).EnumerateFiles())
+            try
             {
-                try
-                {
+                foreach (FileInfo file in new DirectoryInfo(_folder).EnumerateFiles())
                     _lengths[file.Name] = Math.Max(_lengths.GetValueOrDefault(file.Name), LengthOf(file));
-                }
-                catch (FileNotFoundException)
-                {
-                    // Removed since it was listed.
-                }
+            }
+            catch (IOException)
+            {
+                // Removed since it was listed; the next look sees the rest.
             }
         }
     }

@@ -44,6 +44,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
     private int _waiting;
     private bool _isDue;
     private bool _isIdle;
+    private bool _isResting;
     private bool _isFull;
     private bool _refusing;
     private bool _closing;
@@ -84,7 +85,13 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <summary>Names of the streams.</summary>
     public StreamDirectory Directory => _state.Directory;
 
-    /// <summary>Called by the commit thread when something has reached the disk; must not block.</summary>
+    /// <summary>
+    /// What was confirmed goes with the next packet, and by itself when none comes for so long: without that a kill after a quiet night would
+    /// have the last outputs published again.
+    /// </summary>
+    public TimeSpan ConfirmationPatience { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Called by the commit thread when something has reached the disk that was worth an fsync; must not block.</summary>
     public Action? Committed { get; set; }
 
     /// <summary>Bytes written since the start.</summary>
@@ -95,6 +102,9 @@ internal sealed class InputLog : ITickJournal, IDisposable
 
     /// <summary>Whether the disk is full and intake stands still.</summary>
     public bool IsFull => Volatile.Read(ref _isFull);
+
+    /// <summary>Whether nothing is left to be written, nor has been for a while.</summary>
+    public bool IsResting => Volatile.Read(ref _isResting);
 
     public void Start() => _thread.Start();
 
@@ -202,7 +212,8 @@ internal sealed class InputLog : ITickJournal, IDisposable
             lock (_lock)
             {
                 source.Confirm(position);
-                _filling.AcknowledgementsConfirmed(source.Id, position);   // goes with the next packet: on its own it is not worth an fsync
+                _filling.AcknowledgementsConfirmed(source.Id, position);
+                Rouse();
             }
         }
     }
@@ -216,6 +227,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
                 return;
             _state.ConfirmedOutputs = position;
             _filling.OutputsConfirmed(position);
+            Rouse();
         }
     }
 
@@ -339,7 +351,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
     private void Run()
     {
         long committedAt = _clock.GetTimestamp() - _clock.TimestampFrequency;
-        while (TryTake(committedAt, out FrameBuffer frame))
+        while (TryTake(committedAt, out FrameBuffer frame, out bool wasDue))
         {
             if (frame.Count > 0 && !TryCommit(frame))
                 return;
@@ -347,7 +359,8 @@ internal sealed class InputLog : ITickJournal, IDisposable
             foreach ((PacketLedger ledger, long packet) in frame.Owed)
                 ledger.Complete(packet);
             frame.Owed.Clear();
-            Committed?.Invoke();
+            if (wasDue)
+                Committed?.Invoke();   // a confirmation alone is followed by nothing that would have to be confirmed
         }
         try
         {
@@ -360,17 +373,14 @@ internal sealed class InputLog : ITickJournal, IDisposable
     }
 
     /// <summary>Waits until the next frame is to go.</summary>
+    /// <param name="wasDue">Whether somebody waits for it: it holds more than confirmations.</param>
     /// <returns>False when nothing is left and nothing more will come.</returns>
-    private bool TryTake(long committedAt, out FrameBuffer frame)
+    private bool TryTake(long committedAt, out FrameBuffer frame, out bool wasDue)
     {
         lock (_lock)
         {
-            while (!_isDue && !_closing)
-            {
-                _isIdle = true;
-                Monitor.Wait(_lock);
-                _isIdle = false;
-            }
+            WaitUntilDue();
+            wasDue = _isDue;
             TimeSpan left;
             while (!_closing && _filling.Count < FramePositions && (left = _interval - _clock.GetElapsedTime(committedAt)) > TimeSpan.Zero)
                 Monitor.Wait(_lock, left);
@@ -385,6 +395,27 @@ internal sealed class InputLog : ITickJournal, IDisposable
             Monitor.PulseAll(_lock);
             return true;
         }
+    }
+
+    /// <summary>Returns too when only confirmations have come and no packet has taken them along.</summary>
+    private void WaitUntilDue()
+    {
+        while (!_isDue && !_closing)
+        {
+            _isIdle = true;
+            bool roused = Monitor.Wait(_lock, _isResting ? Timeout.InfiniteTimeSpan : ConfirmationPatience);
+            _isIdle = false;
+            Volatile.Write(ref _isResting, !roused && _filling.Count == 0);
+            if (!roused && !_isResting)
+                return;
+        }
+    }
+
+    /// <summary>A thread that rests begins to count the time.</summary>
+    private void Rouse()
+    {
+        if (_isIdle && _isResting)
+            Monitor.PulseAll(_lock);
     }
 
     private bool TryCommit(FrameBuffer frame)

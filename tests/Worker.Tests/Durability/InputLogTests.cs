@@ -257,6 +257,39 @@ public sealed class InputLogTests
         Assert.True(log.Log.WrittenFrames >= 2);   // a full frame goes whatever the interval
     }
 
+    [Fact]
+    public void A_confirmation_goes_with_the_next_packet()
+    {
+        FaultyFiles files = new();
+        using WrittenLog log = new(files);
+        long first = log.Append(source: null, qos: 0, id: 1, 1);
+        log.Log.WaitUntilDurable(first);
+        log.Log.ConfirmOutputs(first);
+        Assert.Equal(0, ReadLog.Of(files.AfterKill()).State.ConfirmedOutputs);
+        log.Log.WaitUntilDurable(log.Append(source: null, qos: 0, id: 2, 2));
+        Assert.Equal(first, ReadLog.Of(files.AfterKill()).State.ConfirmedOutputs);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_confirmation_that_no_packet_takes_along_goes_by_itself_and_is_followed_by_nothing(bool restsBefore)
+    {
+        FaultyFiles files = new();
+        using WrittenLog log = new(files, patience: TimeSpan.FromMilliseconds(20));
+        int commits = 0;
+        log.Log.Committed = () => commits++;
+        long first = log.Append(source: null, qos: 0, id: 1, 1);
+        log.Log.WaitUntilDurable(first);
+        if (restsBefore)
+            Wait.Until(() => log.Log.IsResting, "the log rests");
+        log.Log.ConfirmOutputs(first);
+        Wait.Until(() => log.Log.WrittenFrames == 2, "the confirmation is written");
+        Assert.Equal(first, ReadLog.Of(files.AfterKill()).State.ConfirmedOutputs);
+        Wait.Until(() => log.Log.IsResting, "the log rests");
+        Assert.Equal((1, 2L), (commits, log.Log.WrittenFrames));
+    }
+
     private static FaultyFiles TwoFrames(out string segment, out int secondFrame)
     {
         FaultyFiles files = new();

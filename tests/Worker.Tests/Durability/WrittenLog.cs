@@ -13,13 +13,16 @@ internal sealed class WrittenLog : IDisposable
     private readonly TickRouter _router;
     private readonly Tick[] _scratch = new Tick[PacketIntake.MaximumTicks];
 
-    public WrittenLog(FaultyFiles files, LogEnd? end = null, TimeSpan interval = default)
+    public WrittenLog(FaultyFiles files, LogEnd? end = null, TimeSpan interval = default, TimeSpan? patience = null)
     {
         Files = files;
         Queue = new TickQueue(1 << 16);
         _router = new TickRouter([Queue]);
         State = new JournalState(_directory, redeliveryCapacity: 4096);
-        Log = new InputLog(files, State, end ?? new LogEnd(1, 0), new DurabilityOptions { CommitInterval = interval }, reason => Failure = reason, TimeProvider.System, NullLogger.Instance);
+        Log = new InputLog(files, State, end ?? new LogEnd(1, 0), new DurabilityOptions { CommitInterval = interval }, reason => Failure = reason, TimeProvider.System, NullLogger.Instance)
+        {
+            ConfirmationPatience = patience ?? TimeSpan.FromHours(1),
+        };
         Log.Start();
     }
 
