@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
 namespace StreamRnn.Ingest;
 
 /// <summary>How a packet is recognised that its sender has sent before. Numbers are on disk and never change.</summary>
@@ -30,6 +33,9 @@ public enum DuplicateRule
 /// </remarks>
 public sealed class PacketSource
 {
+    // Key, hash and links of an entry, and its bucket.
+    private const int DictionaryEntryBytes = 20;
+
     private readonly int _capacity;
     private readonly Dictionary<ushort, Received> _unreleased = [];
     private Dictionary<ushort, Received>? _earlier;
@@ -43,6 +49,12 @@ public sealed class PacketSource
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         (Id, Name, Rule, _capacity) = (id, name, rule, capacity);
     }
+
+    /// <summary>Most memory of a session, in bytes: the ring, and by id what came on earlier connections and what is not released.</summary>
+    /// <param name="capacity">As for the constructor.</param>
+    public static long MemoryBoundBytes(int capacity) =>
+        (BitOperations.RoundUpToPowerOf2((uint)capacity) * (long)Unsafe.SizeOf<Received>())
+        + (2L * Math.Min(capacity, ushort.MaxValue) * (Unsafe.SizeOf<Received>() + DictionaryEntryBytes));
 
     /// <summary>Number in the journal.</summary>
     public int Id { get; }

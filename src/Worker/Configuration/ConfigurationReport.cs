@@ -43,7 +43,7 @@ internal sealed record ConfigurationReport
         ("models", Models),
         ("rules", Rules),
         ("memory", [string.Create(CultureInfo.InvariantCulture,
-            $"at most {Memory.Total / 1e6:N0} MB: {Memory.Streams / 1e6:N0} for streams, {Memory.Queues / 1e6:N0} for queues of {Shards} shard{(Shards == 1 ? "" : "s")}, {Memory.Connections / 1e6:N0} for connections")]),
+            $"at most {Memory.Total / 1e6:N0} MB: {Memory.Streams / 1e6:N0} for streams, {Memory.Queues / 1e6:N0} for queues of {Shards} shard{(Shards == 1 ? "" : "s")}, {Memory.Connections / 1e6:N0} for connections, {Memory.Sessions / 1e6:N0} for sessions{(Memory.Durability == 0 ? "" : $", {Memory.Durability / 1e6:N0} for log and snapshots")}")]),
         ("probes", [Probes]),
         ("dashboard", [Dashboard]),
         ("notes", Notes),

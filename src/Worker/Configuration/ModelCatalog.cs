@@ -8,9 +8,8 @@ namespace StreamRnn.Worker.Configuration;
 /// <summary>The models a configuration names, loaded and checked: the standard one and those that serve a pattern, in order of preference.</summary>
 internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
 {
-    /// <summary>What a shard holds for one stream of the largest kind.</summary>
-    public int LargestBytesPerStream(IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) =>
-        Map(new StreamDirectory(1), rules).Kinds.Max(StreamRows.BytesPerStream);
+    /// <summary>What state rows are made of.</summary>
+    public IReadOnlyList<RowKind> Kinds(IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) => Map(new StreamDirectory(1), rules).Kinds;
 
     /// <summary>The file each model was read from.</summary>
     public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();

@@ -6,6 +6,12 @@ namespace StreamRnn.Worker.Durability;
 /// <summary>A frame that is being filled, see <see cref="LogFormat"/>, and who is owed an acknowledgement once it is on the disk. Reused.</summary>
 internal sealed class FrameBuffer
 {
+    /// <summary>Most bytes that a tick takes.</summary>
+    public const int MostTickBytes = 23;
+
+    /// <summary>Most bytes that the name of a stream takes.</summary>
+    public const int MostNameBytes = 20 + StreamDirectory.MaximumNameBytes;
+
     private byte[] _bytes = new byte[64 << 10];
     private int _length = LogFormat.FrameHeaderBytes;
     private long _lastTime;
@@ -68,11 +74,11 @@ internal sealed class FrameBuffer
         // A tick takes at most 5 + 10 + 8 bytes.
         if (packet.Qos == 0 || packet.Source is not { Id: > 0 } source)
         {
-            Begin(LogRecordKind.Packet, 16 + (23 * ticks.Length));
+            Begin(LogRecordKind.Packet, 16 + (MostTickBytes * ticks.Length));
         }
         else
         {
-            Begin(LogRecordKind.SessionPacket, 32 + (23 * ticks.Length));
+            Begin(LogRecordKind.SessionPacket, 32 + (MostTickBytes * ticks.Length));
             Number((ulong)source.Id);
             _bytes[_length++] = packet.Qos;
             Raw(packet.PacketId);

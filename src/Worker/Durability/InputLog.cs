@@ -24,6 +24,9 @@ internal sealed class InputLog : ITickJournal, IDisposable
     // How often a full disk is asked again.
     private static readonly TimeSpan FullDiskPause = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Two frames at their largest, a packet of new streams with the longest names on top, while their memory doubles.</summary>
+    public const long MemoryBoundBytes = 2L * 2 * (FramePositions + PacketIntake.MaximumTicks) * (FrameBuffer.MostTickBytes + FrameBuffer.MostNameBytes);
+
     private readonly IDataFiles _files;
     private readonly JournalState _state;
     private readonly TimeSpan _interval;

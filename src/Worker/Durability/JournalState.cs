@@ -7,8 +7,8 @@ namespace StreamRnn.Worker.Durability;
 /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
 internal sealed class JournalState(StreamDirectory directory, int redeliveryCapacity)
 {
-    // What a broker can have sent without our confirmed acknowledgement: all its packet ids, twice.
-    private const int OutsideCapacity = 1 << 17;
+    /// <summary>What a broker can have sent without our confirmed acknowledgement: all its packet ids, twice.</summary>
+    public const int OutsideCapacity = 1 << 17;
 
     private readonly Dictionary<string, PacketSource> _byName = [];
     private readonly Dictionary<int, PacketSource> _byId = [];

@@ -14,6 +14,10 @@ internal sealed class RowExchange
     private const int PieceBytes = 256 << 10;
     private const int PieceCount = 32;
 
+    /// <summary>What its pieces take at most.</summary>
+    /// <param name="rowBytes">Of the largest row.</param>
+    public static long MemoryBoundBytes(int shards, int rowBytes) => (long)Math.Max(PieceCount, 2 * shards) * Math.Max(PieceBytes, rowBytes + RowPiece.RowHeaderBytes);
+
     private readonly object _lock = new();
     private readonly int _shards;
     private readonly Stack<RowPiece> _free = new();

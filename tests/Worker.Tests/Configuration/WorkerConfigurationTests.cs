@@ -51,10 +51,16 @@ public class WorkerConfigurationTests
     {
         MemoryBound small = BoundOf(("Mqtt:Host", "broker"), ("Limits:Streams", "1000"));
         MemoryBound more = BoundOf(("Mqtt:Host", "broker"), ("Limits:Streams", "2000"));
-        Assert.Equal(2 * small.Streams, more.Streams);
-        Assert.InRange(small.Streams / 1000, 1024, 32_768);
+        long perStream = (more.Streams - small.Streams) / 1000;
+        Assert.InRange(perStream, 1024, 32_768);
+        Assert.InRange(small.Streams - (1000 * perStream), 0, 4 << 20);   // a page of rows a shard
+        Assert.Equal(0, small.Durability);
         Assert.InRange(small.Connections, 2 * (8 << 20), 64 << 20);
         Assert.True(BoundOf(("Mqtt:Host", "broker"), ("Publish:Capacity", "1000000")).Queues > small.Queues + 64_000_000);
+        MemoryBound million = BoundOf(("Mqtt:Host", "broker"), ("Limits:Streams", "1000000"), ("Limits:StreamsInMemory", "50000"), ("DataDir", "data"));
+        Assert.InRange(million.Streams, 50_000 * (perStream - 1100), (50_000 * perStream) + (1_000_000L * 1100));
+        Assert.InRange(million.Durability, 8 << 20, 64 << 20);
+        Assert.InRange(million.Sessions, 1 << 20, 32 << 20);
         Assert.True(BoundOf(("Broker:Enabled", "true"), ("Broker:Clients", "10")).Connections < BoundOf(("Broker:Enabled", "true")).Connections);
 
         static MemoryBound BoundOf(params (string, string)[] settings)
@@ -217,6 +223,8 @@ public class WorkerConfigurationTests
     [InlineData("can be reached from other machines", "Broker:Enabled", "true", "Broker:Address", "0.0.0.0")]
     [InlineData("belong together", "Broker:Enabled", "true", "Broker:Username", "me")]
     [InlineData("answers probes too", "Mqtt:Host", "broker", "Dashboard:Port", "8080", "Probes:Port", "8080")]
+    [InlineData("there is no DataDir for them", "Mqtt:Host", "broker", "Shards", "2", "Limits:StreamsInMemory", "50")]
+    [InlineData("each must hold at least one", "Mqtt:Host", "broker", "Shards", "4", "DataDir", "data", "Limits:StreamsInMemory", "3")]
     [InlineData("are both 8080", "Broker:Enabled", "true", "Broker:Port", "8080", "Probes:Port", "8080")]
     public void A_rule_across_fields_says_what_is_wrong_and_what_would_do(string expected, params string[] settings)
     {
