@@ -71,12 +71,13 @@ internal static class BenchSoak
         using SoakWorker worker = new(folder, model, settings);
         worker.WaitUntilReady();
         List<SoakSample> samples = [];
+        using StopSignal stop = new();   // ends early, with what there is
         using SoakLoad load = new(worker.Port, plan.Topics, plan.BusyShare, plan.Rate);
         long startedAt = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(startedAt) < plan.Duration && load.Failure is null)
+        while (Stopwatch.GetElapsedTime(startedAt) < plan.Duration && load.Failure is null && !stop.Token.IsCancellationRequested)
         {
             TimeSpan next = plan.Every * (samples.Count + 1);
-            Thread.Sleep(TimeSpan.FromTicks(Math.Max(0, (Min(next, plan.Duration) - Stopwatch.GetElapsedTime(startedAt)).Ticks)));
+            stop.Token.WaitHandle.WaitOne(TimeSpan.FromTicks(Math.Max(0, (Min(next, plan.Duration) - Stopwatch.GetElapsedTime(startedAt)).Ticks)));
             Add();
         }
         if (!load.Finish(TimeSpan.FromMinutes(1)) && load.Failure is string reason)
@@ -85,10 +86,12 @@ internal static class BenchSoak
         Add();
         if (!worker.Stop())
             throw new CommandFailedException($"the worker did not stop in order: {worker.Said}");
-        return SoakReport.Of(samples, plan.WarmUpShare * plan.Duration.TotalSeconds, plan.ToleratedBytes);
+        return SoakReport.Of(samples, plan.WarmUpShare * samples[^1].Seconds, plan.ToleratedBytes);
 
         void Add()
         {
+            if (stop.Token.IsCancellationRequested && worker.WaitForExit(TimeSpan.FromSeconds(1)))
+                throw new CommandFailedException("stopped before its time, and the worker with it: this run says nothing");   // Ctrl-C goes to both
             SoakSample sample = worker.Look(Stopwatch.GetElapsedTime(startedAt).TotalSeconds, load);
             if (samples.Count == 0)
                 rows?.WriteLine(sample.Header);

@@ -88,6 +88,9 @@ internal sealed class SoakWorker : IDisposable
         }
     }
 
+    /// <returns>Whether it has ended.</returns>
+    public bool WaitForExit(TimeSpan patience) => _process.WaitForExit(patience);
+
     /// <summary>SIGTERM.</summary>
     /// <returns>Whether it ended in order.</returns>
     public bool Stop()
