@@ -46,22 +46,24 @@ internal static class StateShowCommand
 
     private static string InWords(StreamState state)
     {
-        string last = state.Time is null
-            ? "last step before the snapshot"
+        string last = state.N == 0 ? "nothing stepped yet"
+            : state.Time is null ? "last step before the snapshot"
             : $"last {Number(state.Value)} at {state.Time}, forecast {Number(state.Forecast)}, next {Number(state.Next)}, score {Number(state.Score)}";
         string hidden = state.Hidden is not HiddenState h ? ""
             : string.Create(CultureInfo.InvariantCulture, $"; h of {h.Units} units {h.Minimum:0.000} to {h.Maximum:0.000}, mean {h.Mean:0.000}");
         string gates = state.Gates is null ? ""
             : "; gates at an end: " + string.Join(", ", state.Gates.Select(gate => string.Create(CultureInfo.InvariantCulture, $"{gate.Key} {100 * gate.Value:0} %")));
-        return string.Create(CultureInfo.InvariantCulture, $"{state.Stream}: {state.N} steps of {state.Model}; {last}{hidden}{gates}");
+        string held = state.Held == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {state.Held} {(state.Held == 1 ? "tick" : "ticks")} held until older ones cannot come");
+        return string.Create(CultureInfo.InvariantCulture, $"{state.Stream}: {state.N} steps of {state.Model}; {last}{held}{hidden}{gates}");
     }
 
     private static string Number(double? value) => value?.ToString("R", CultureInfo.InvariantCulture) ?? "unknown";
 
     /// <summary>A stream as it is shown. What is not known is null.</summary>
+    /// <param name="Held">Ticks that wait for older ones.</param>
     /// <param name="Forecast">Of the last tick, before it was seen.</param>
     /// <param name="Gates">Share of each gate's units that were saturated in the last step; null where the cell has no gates or the last step is not in the log.</param>
-    private sealed record StreamState(string Stream, long N, string Model, string? Time, double? Value, double? Forecast, double? Next, double? Score,
+    private sealed record StreamState(string Stream, long N, int Held, string Model, string? Time, double? Value, double? Forecast, double? Next, double? Score,
         HiddenState? Hidden, IReadOnlyDictionary<string, double>? Gates)
     {
         public static StreamState Of(StateReader states, int stream)
@@ -70,7 +72,7 @@ internal static class StateShowCommand
             StreamWatch? watch = states.WatchOf(stream);
             StepSeen? last = watch?.Last;
             ReadOnlySpan<float> h = model.HiddenOf(states.RowOf(stream));
-            return new StreamState(states.Name(stream), model.StepsOf(states.RowOf(stream)), model.Name,
+            return new StreamState(states.Name(stream), model.StepsOf(states.RowOf(stream)), states.HeldOf(stream), model.Name,
                 last is null ? null : StateText.Time(last.Time), Known(last?.Value), Known(last?.Verdict.Forecast), Known(last?.Verdict.Next), Known(last?.Verdict.Score),
                 h.IsEmpty ? null : HiddenState.Of(h.ToArray()), watch?.Gates()?.ToDictionary(gate => gate.Gate.ToString(), gate => gate.Share));
         }

@@ -64,6 +64,10 @@ internal sealed class StateReader
 
     public Span<float> RowOf(int stream) => _rows.TryFind(stream, out int kind, out int row) ? _rows.Slab(kind)[row] : throw NoState(stream);
 
+    /// <summary>Ticks of a stream that its rule holds until older ones cannot come any more: they have been acknowledged and not stepped.</summary>
+    public int HeldOf(int stream) =>
+        _rows.TryFind(stream, out int kind, out int row) && _rows.Kinds[kind].IsGuarded ? _rows.Kinds[kind].Guard(_rows.Slab(kind)[row]).HeldCount : 0;
+
     /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, or is in the snapshot and the log does not reach back to it.</summary>
     public StreamWatch? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
 

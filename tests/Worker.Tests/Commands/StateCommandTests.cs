@@ -3,6 +3,8 @@ using System.Text.Json;
 using System.Xml.Linq;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Commands;
@@ -39,7 +41,8 @@ public sealed class StateCommandTests(StateCommandTests.Left left) : IClassFixtu
 
         Assert.Equal(0, exitCode);
         string[] lines = output.Trim().Split('\n');
-        Assert.Equal(3, lines.Length);
+        Assert.Equal(4, lines.Length);
+        Assert.Matches(@"^sea: 1 steps of default@\w{4}; last 1 at 2026-01-01T00:00:00Z.*; 2 ticks held until older ones cannot come; h of", lines[3]);
         Assert.Matches(@"^plant/1: 60 steps of default@\w{4}; last 0 at 2026-01-01T00:59:00Z, forecast [\d.]+, next [\d.]+, score 0; h of 32 units .*; gates at an end: r \d+ %, z \d+ %, n \d+ %$", lines[1]);
     }
 
@@ -178,7 +181,8 @@ public sealed class StateCommandTests(StateCommandTests.Left left) : IClassFixtu
     {
         public Left()
         {
-            using (WorkerInProcess worker = WorkerInProcess.Embedded(options => options with { DataDir = Folder }))
+            PatternRuleOptions rule = new() { Pattern = "sea", Late = LateTicks.Reorder, LateBound = TimeSpan.FromMinutes(90) };
+            using (WorkerInProcess worker = WorkerInProcess.Embedded(options => options with { DataDir = Folder, Rules = [rule] }))
             {
                 using MqttPeer reader = new(worker.Port, "streamrnn/+/+/forecast");
                 using MqttPeer devices = new(worker.Port);
@@ -189,6 +193,8 @@ public sealed class StateCommandTests(StateCommandTests.Left left) : IClassFixtu
                     devices.Drain();   // a commit, and so a frame, of its own
                 }
                 devices.Publish("roof/wind", "3.5");
+                foreach (int hour in (int[])[0, 1, 2])
+                    devices.Publish("sea", $$"""{"ts":"2026-01-01T{{hour:00}}:00:00Z","value":{{hour + 1}}}""");   // the first is due with the third
                 devices.Drain();
                 reader.WaitFor((2 * Ticks) + 1, "forecasts");
                 Last = reader.Messages.GroupBy(message => message.Topic).ToDictionary(topic => topic.Key, topic => JsonDocument.Parse(topic.Last().Payload).RootElement);
