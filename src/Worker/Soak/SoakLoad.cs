@@ -172,8 +172,10 @@ internal sealed class SoakConnection : IDisposable
         MqttPacketWriter.TryWrite(packet, new MqttConnect { Version = MqttVersion.V311, CleanStart = true, ClientId = Encoding.ASCII.GetBytes(client) }, out int written);
         socket.Send(packet[..written]);
         Span<byte> answer = packet[..4];   // CONNACK: type, length, flags, code
-        int got = socket.Receive(answer);
-        return got == 4 && answer[3] == 0 ? socket : throw new CommandFailedException($"the worker's broker on port {port} does not accept a device");
+        int got = 0;
+        for (int received = 1; got < answer.Length && received > 0; got += received)
+            received = socket.Receive(answer[got..]);
+        return got == answer.Length && answer[3] == 0 ? socket : throw new CommandFailedException($"the worker's broker on port {port} does not accept a device");
     }
 
     public void Stop()
