@@ -47,10 +47,12 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections, 
             options.DataDir is null ? 0 : InputLog.MemoryBoundBytes + RowExchange.MemoryBoundBytes(shards, kinds.Max(kind => kind.RowFloats * sizeof(float))));
     }
 
-    /// <summary>Rows of the largest kind, and of each kind a page that is not full yet.</summary>
+    /// <summary>Rows of the largest kind; and of each kind those of a batch, which are in memory whatever is there beside, and a page that is not full.</summary>
     private static long Rows(int inMemory, int shards, IReadOnlyList<RowKind> kinds)
     {
         StateSlab[] slabs = [.. kinds.Select(kind => new StateSlab(kind.RowFloats))];
-        return (inMemory * (slabs.Max(slab => (long)slab.RowFloats * sizeof(float)) + OwnerBytes)) + (shards * slabs.Sum(slab => slab.PageBytes));
+        return (inMemory * (slabs.Max(RowBytes) + OwnerBytes)) + (shards * slabs.Sum(slab => slab.PageBytes + (MicroBatch.Capacity * RowBytes(slab))));
+
+        static long RowBytes(StateSlab slab) => slab.RowFloats * sizeof(float);
     }
 }

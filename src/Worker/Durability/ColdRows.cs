@@ -15,9 +15,13 @@ namespace StreamRnn.Worker.Durability;
 internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : IDisposable
 {
     private const int HeaderBytes = 8;
+    private const int RunBytes = 64 << 10;
 
     private readonly byte[] _slot = new byte[HeaderBytes + (rowFloats * sizeof(float))];
     private IDataFile? _file;
+    private byte[]? _run;   // restored rows that follow each other
+    private int _runStart;
+    private int _runCount;
     private int[] _free = [];
     private int _freeCount;
     private int _slots;
@@ -37,10 +41,13 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
     /// <exception cref="ColdRowsException">It cannot be written.</exception>
     public bool TryAdd(int stream, ReadOnlySpan<float> row, out int slot)
     {
+        if (_runCount > 0)
+            EndRestore();
         slot = _freeCount > 0 ? _free[_freeCount - 1] : _slots;
+        Fill(_slot, stream, row);
         try
         {
-            Write(slot, stream, row);
+            Write(slot, _slot);
         }
         catch (IOException e) when (e.IsDiskFull())
         {
@@ -54,9 +61,22 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
         return true;
     }
 
-    /// <summary>Writes over a row.</summary>
-    /// <exception cref="ColdRowsException">It cannot be written.</exception>
-    public void Replace(int slot, int stream, ReadOnlySpan<float> row) => Write(slot, stream, row);
+    /// <summary>Writes a row as it comes from a snapshot: those that follow each other go to the disk together.</summary>
+    /// <param name="slot">Where an older state of the stream is; -1 for a new slot.</param>
+    /// <returns>The slot.</returns>
+    /// <exception cref="ColdRowsException">It cannot be written, or one before it could not.</exception>
+    public int Restore(int slot, int stream, ReadOnlySpan<float> row)
+    {
+        if (slot < 0)
+            slot = _slots++;
+        _run ??= new byte[Math.Max(1, RunBytes / _slot.Length) * _slot.Length];
+        if (_runCount > 0 && (slot != _runStart + _runCount || _runCount * _slot.Length == _run.Length))
+            EndRestore();
+        if (_runCount == 0)
+            _runStart = slot;
+        Fill(_run.AsSpan(_runCount++ * _slot.Length, _slot.Length), stream, row);
+        return slot;
+    }
 
     /// <summary>Reads a row and frees its slot.</summary>
     /// <exception cref="ColdRowsException">It cannot be read, or is not what was written.</exception>
@@ -78,6 +98,8 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
     /// <exception cref="ColdRowsException">It cannot be read, or is not what was written.</exception>
     public void Read(int slot, int stream, Span<float> row)
     {
+        if (_runCount > 0)
+            EndRestore();
         int read;
         try
         {
@@ -94,15 +116,32 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
 
     public void Dispose() => _file?.Dispose();
 
-    private void Write(int slot, int stream, ReadOnlySpan<float> row)
+    private static void Fill(Span<byte> slot, int stream, ReadOnlySpan<float> row)
     {
-        MemoryMarshal.Write(_slot.AsSpan(4), stream);
-        MemoryMarshal.AsBytes(row).CopyTo(_slot.AsSpan(HeaderBytes));
-        BinaryPrimitives.WriteUInt32LittleEndian(_slot, LogFormat.Crc(_slot.AsSpan(4)));
+        MemoryMarshal.Write(slot[4..], stream);
+        MemoryMarshal.AsBytes(row).CopyTo(slot[HeaderBytes..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(slot, LogFormat.Crc(slot[4..]));
+    }
+
+    private void EndRestore()
+    {
+        (int count, _runCount) = (_runCount, 0);
+        try
+        {
+            Write(_runStart, _run.AsSpan(0, count * _slot.Length));
+        }
+        catch (IOException e) when (e.IsDiskFull())
+        {
+            throw Lost("has no room on the disk", e);
+        }
+    }
+
+    private void Write(int slot, ReadOnlySpan<byte> bytes)
+    {
         try
         {
             _file ??= files.Create(name);
-            _file.Write((long)slot * _slot.Length, _slot);
+            _file.Write((long)slot * _slot.Length, bytes);
         }
         catch (Exception e) when ((e is IOException io && !io.IsDiskFull()) || e is UnauthorizedAccessException)
         {

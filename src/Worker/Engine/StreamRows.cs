@@ -204,13 +204,11 @@ internal sealed class StreamRows
         ref StreamPlace place = ref PlaceOf(stream);
         if (place.LastBatch > 0 && place.IsCold)
         {
-            _cold[place.Kind]!.Replace(place.Slot, stream, floats);
+            Cold(place.Kind).Restore(place.Slot, stream, floats);
         }
         else if (place.LastBatch == 0 && _inMemory >= _limit)
         {
-            if (!Cold(kind).TryAdd(stream, floats, out int slot))
-                throw new ColdRowsException("the disk of the data directory has no room for the streams that Limits:StreamsInMemory keeps out of memory; make room or raise it", null);
-            (place.Kind, place.Slot) = (kind, slot);
+            (place.Kind, place.Slot) = (kind, Cold(kind).Restore(slot: -1, stream, floats));
             Count(kind);
         }
         else
@@ -269,7 +267,7 @@ internal sealed class StreamRows
     private int RowFor(int index, int kind)
     {
         if (_inMemory >= _limit)
-            Evict(MayGrow(kind) ? null : kind);
+            _ = (!MayGrow(kind) && TryEvict(kind)) || TryEvict(only: null);
         int row = _slabs[kind].Add();
         if (_store is not null)
             _owners[kind].Set(row, index);
@@ -290,7 +288,8 @@ internal sealed class StreamRows
 
     /// <summary>Moves the row of a stream that has been idle for long to the disk.</summary>
     /// <param name="only">Of this kind; null for any.</param>
-    private void Evict(int? only)
+    /// <returns>False where there is none, or no room on the disk and the worker ends.</returns>
+    private bool TryEvict(int? only)
     {
         (int kind, int row, long before) = (-1, -1, _batch);
         for (int candidate = only ?? 0; candidate < (only + 1 ?? _slabs.Length); candidate++)
@@ -300,20 +299,21 @@ internal sealed class StreamRows
                 (kind, row, before) = (candidate, idle, _places[_owners[candidate].Of(idle)].LastBatch);
         }
         if (row < 0)
-            return;   // every row of the only kind there may be more of is in the batch: a few more than allowed
+            return false;
 
         int index = _owners[kind].Of(row);
         int slot;
         while (!Cold(kind).TryAdd(StreamOf(index), Floats(kind, row), out slot))
         {
             if (!_store!.WaitForRoom())
-                return;
+                return false;
         }
         _store!.HasRoom();
         _places[index].Slot = slot;
         _owners[kind].Clear(row);
         _slabs[kind].Remove(row);
         _inMemory--;
+        return true;
     }
 
     private ColdRows Cold(int kind) => _cold[kind] ??= _store!.Open(_shard, kind, Kinds[kind].RowFloats);

@@ -53,7 +53,7 @@ public class WorkerConfigurationTests
         MemoryBound more = BoundOf(("Mqtt:Host", "broker"), ("Limits:Streams", "2000"));
         long perStream = (more.Streams - small.Streams) / 1000;
         Assert.InRange(perStream, 1024, 32_768);
-        Assert.InRange(small.Streams - (1000 * perStream), 0, 4 << 20);   // a page of rows a shard
+        Assert.InRange(small.Streams - (1000 * perStream), 0, 8 << 20);   // a page and a batch of rows a shard
         Assert.Equal(0, small.Durability);
         Assert.InRange(small.Connections, 2 * (8 << 20), 64 << 20);
         Assert.True(BoundOf(("Mqtt:Host", "broker"), ("Publish:Capacity", "1000000")).Queues > small.Queues + 64_000_000);

@@ -45,6 +45,44 @@ public sealed class ColdRowsTests
     }
 
     [Fact]
+    public void Restored_rows_are_written_together_and_are_there_whatever_comes_next()
+    {
+        FaultyFiles files = new();
+        using ColdRows rows = new(files, "cold-0-0.rows", Floats);
+        int[] slots = [.. Enumerable.Range(0, 1000).Select(stream => rows.Restore(-1, stream, Row(stream)))];
+        Assert.Equal(Enumerable.Range(0, 1000), slots);
+        foreach (int stream in new[] { 10, 11, 12, 500, 999, 11 })
+            Assert.Equal(slots[stream], rows.Restore(slots[stream], stream, Row(stream + 5000)));
+
+        int[] changed = [10, 11, 12, 500, 999];
+        float[] row = new float[Floats];
+        for (int stream = 0; stream < 1000; stream++)
+        {
+            rows.Read(slots[stream], stream, row);
+            Assert.Equal(Row(changed.Contains(stream) ? stream + 5000 : stream), row);
+        }
+        Assert.InRange(files.WriteCount, 2, 6);
+        Assert.True(rows.TryAdd(1000, Row(1000), out int next));
+        Assert.Equal(1000, next);
+
+        static float[] Row(int seed) => [seed, seed + 1, seed + 2, seed + 3, seed + 4];
+    }
+
+    [Fact]
+    public void Rows_that_do_not_fit_when_they_are_restored_are_refused_in_words()
+    {
+        FaultyFiles files = new() { Room = 100 };
+        using ColdRows rows = new(files, "cold-0-0.rows", Floats);
+        string message = Assert.Throws<ColdRowsException>(() =>
+        {
+            for (int stream = 0; stream < 10; stream++)
+                rows.Restore(-1, stream, [1, 2, 3, 4, 5]);
+            rows.Read(0, 0, new float[Floats]);
+        }).Message;
+        Assert.Contains("has no room on the disk", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Any_flipped_bit_of_a_slot_is_noticed()
     {
         FaultyFiles files = new();

@@ -18,6 +18,9 @@ internal sealed class FaultyFiles : IDataFiles
     /// <summary>Bytes that still fit.</summary>
     public long Room { get; set; } = long.MaxValue;
 
+    /// <summary>Writes so far.</summary>
+    public int WriteCount { get; private set; }
+
     /// <summary>A file that has no room left; null for none.</summary>
     public string? FullFile { get; set; }
 
@@ -159,6 +162,7 @@ internal sealed class FaultyFiles : IDataFiles
         {
             lock (files.Lock)
             {
+                files.WriteCount++;
                 int over = (int)Math.Min(bytes.Length, content.Bytes.Count - at);
                 bytes[..over].CopyTo(CollectionsMarshal.AsSpan(content.Bytes)[(int)at..]);
                 int fit = (int)Math.Min(bytes.Length - over, name == files.FullFile ? 0 : files.Room);
