@@ -25,6 +25,10 @@ internal struct AlarmGate
     private long _restsUntil;
     private double _habit;
 
+    /// <summary>Raises no alarm for as long as for a new stream.</summary>
+    /// <param name="row">Rows seen so far.</param>
+    public void Rest(long row) => _restsUntil = Math.Max(_restsUntil, row + WarmUp);
+
     /// <summary>Turns evidence into a score in [0, 1]; an alarm is exactly a score of one half or more.</summary>
     /// <param name="evidence">Nats.</param>
     /// <param name="row">Rows seen before this one.</param>

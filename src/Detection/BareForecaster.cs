@@ -33,6 +33,14 @@ public sealed class BareForecaster : Forecaster
         StreamOf(row).Initialise(steps);
     }
 
+    /// <summary>The normaliser goes on.</summary>
+    public override void Adopt(Span<float> row, Forecaster before, Span<float> rowBefore)
+    {
+        base.Adopt(row, before, rowBefore);
+        if (before is BareForecaster bare)
+            StreamOf(row) = bare.StreamOf(rowBefore);
+    }
+
     public override StepBatch CreateBatch(int capacity) => new Batch(_model, capacity);
 
     public override void Step(StateSlab slab, StepBatch batch)

@@ -30,6 +30,13 @@ internal struct ChangeHead
             _covariance[i * Count + i] = InitialVariance;
     }
 
+    /// <summary>Trusts nothing any more, as in the beginning; sizes and latest changes are kept.</summary>
+    public void Forget()
+    {
+        (_weights, _covariance) = (default, default);
+        Initialise();
+    }
+
     /// <summary>Learns from the change that came.</summary>
     /// <param name="change">z now minus the z at which the last value would have stayed.</param>
     /// <param name="changes">Changes seen before this one.</param>

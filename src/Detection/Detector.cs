@@ -17,7 +17,7 @@ internal struct Detector
     /// <summary>Errors from which their quantiles are told.</summary>
     private const int IntervalWarmUp = 20;
 
-    private long _rows, _before, _time;
+    private long _rows, _before, _headsSince, _time;
     private double _forecast, _lower, _upper;
     private float _z, _headZ, _stayZ, _forecastZ;
     private bool _ownInterval;
@@ -32,7 +32,10 @@ internal struct Detector
     /// <summary>Rows seen before the one being stepped.</summary>
     public readonly long Rows => _rows;
 
-    /// <summary>The same, and those that the stream saw before it began anew.</summary>
+    /// <summary>The same, since the adaptive heads began.</summary>
+    public readonly long HeadRows => _rows - _headsSince;
+
+    /// <summary>The rows, and those that the stream saw before it began anew.</summary>
     public readonly long Steps => _before + _rows;
 
     /// <summary>The time at which the next value is due, if it comes as far behind this one as this one behind the last.</summary>
@@ -44,6 +47,15 @@ internal struct Detector
         _before = steps;
         _change.Initialise();
         _stretch.Initialise();
+    }
+
+    /// <summary>The heads begin anew at this row, behind another network: what was learned of their errors says nothing of the new ones.</summary>
+    public void BeginHeads()
+    {
+        _headsSince = _rows;
+        _change.Forget();
+        _stretch.Initialise();
+        _gate.Rest(_rows);
     }
 
     /// <summary>Takes in a value.</summary>

@@ -57,6 +57,20 @@ public sealed class DetectorForecaster : Forecaster
         _heads.Initialise(HeadsOf(row));
     }
 
+    /// <summary>Normaliser, histograms, seasons, records and the alarm gate's habits go on; the heads know the network's state and begin anew with it.</summary>
+    public override void Adopt(Span<float> row, Forecaster before, Span<float> rowBefore)
+    {
+        if (before is not DetectorForecaster detector)
+        {
+            base.Adopt(row, before, rowBefore);
+            return;
+        }
+        row.Clear();
+        DetectorOf(row) = detector.DetectorOf(rowBefore);
+        DetectorOf(row).BeginHeads();
+        _heads.Initialise(HeadsOf(row));
+    }
+
     public override StepBatch CreateBatch(int capacity) => new Batch(this, capacity);
 
     public override void Step(StateSlab slab, StepBatch batch)
@@ -95,9 +109,9 @@ public sealed class DetectorForecaster : Forecaster
         ref Detector detector = ref DetectorOf(row);
         Span<float> heads = HeadsOf(row);
         (float z, float difference, float error) = detector.Observe(batch.Times[i], batch.Values[i]);
-        if (detector.Rows > 0 && !HasOwnHead)
-            _heads.LearnNear(heads, detector.Rows, error);
-        float farError = _heads.LearnFar(heads, detector.Rows, z, batch.HeadScratch);
+        if (detector.HeadRows > 0 && !HasOwnHead)
+            _heads.LearnNear(heads, detector.HeadRows, error);
+        float farError = _heads.LearnFar(heads, detector.HeadRows, z, batch.HeadScratch);
         detector.Judge(batch.Values[i], error, farError, ref batch.Verdicts[i]);
         if (_encoder is null)
             Encoder.Encode(z, difference, batch.Inputs(i, 1));
@@ -110,18 +124,18 @@ public sealed class DetectorForecaster : Forecaster
         ref Detector detector = ref DetectorOf(row);
         Span<float> heads = HeadsOf(row);
         int hidden = _model.Shape.Hidden;
-        Span<float> features = _heads.Features(heads, detector.Rows);
+        Span<float> features = _heads.Features(heads, detector.HeadRows);
         row.Slice(_model.TopHiddenOffset, hidden).CopyTo(features);
         Calendar.Features(detector.ExpectedTime, features.Slice(hidden, Calendar.FeatureCount));
         features[^1] = 1;
 
-        _heads.File(heads, detector.Rows, batch.HeadScratch);
+        _heads.File(heads, detector.HeadRows, batch.HeadScratch);
         if (_encoder is not null)
         {
             detector.Expect(_encoder.Decode(MemoryOf(row), batch.Values[i], batch.Outputs(i, 1)), ref batch.Verdicts[i]);
             return;
         }
-        float forecast = HasOwnHead ? batch.Outputs(i, 1)[0] : _heads.Forecast(heads, detector.Rows, batch.HeadScratch);
+        float forecast = HasOwnHead ? batch.Outputs(i, 1)[0] : _heads.Forecast(heads, detector.HeadRows, batch.HeadScratch);
         detector.Expect(batch.Values[i], forecast, HasOwnHead, ref batch.Verdicts[i]);
     }
 

@@ -11,12 +11,23 @@ public abstract class Forecaster
     /// <summary>Name and the first hex digits of the file's hash, as outputs show it: <c>default@3f2a</c>.</summary>
     public abstract string Name { get; }
 
+    /// <summary>SHA-256 of the file it was read from, in lower-case hexadecimal; empty where there is none.</summary>
+    public string Hash { get; init; } = "";
+
     /// <summary>Floats of one stream's whole state row.</summary>
     public abstract int RowFloats { get; }
 
     /// <summary>Makes a row that of a stream that has seen nothing.</summary>
     /// <param name="steps">Steps that it has made before all the same: they count in <see cref="Verdict.N"/> and in no other number.</param>
     public abstract void Initialise(Span<float> row, long steps = 0);
+
+    /// <summary>
+    /// Makes a row that of a stream which another model served so far. The network begins anew, and what is learned from its state; what
+    /// both remember of the stream itself goes on. Between a detector and a bare forecaster that is the number of steps.
+    /// </summary>
+    /// <param name="before">The other model.</param>
+    /// <param name="rowBefore">Its row; not changed.</param>
+    public virtual void Adopt(Span<float> row, Forecaster before, Span<float> rowBefore) => Initialise(row, before.StepsOf(rowBefore));
 
     /// <summary>A batch of this forecaster with its working memory. One per shard, reused.</summary>
     public abstract StepBatch CreateBatch(int capacity);

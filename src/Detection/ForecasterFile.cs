@@ -51,9 +51,9 @@ public static class ForecasterFile
             throw new InvalidDataException($"model {file.Name}: a bare forecaster reads its own z alone, and metadata {EncoderKey} is '{encoder}'; write it with {ForecasterKey} '{Detector}'.");
         Forecaster forecaster = encoder switch
         {
-            ZScore => new DetectorForecaster(file.Label, model, new ZScoreEncoder(Number(file, MeanKey), Number(file, DeviationKey))),
-            Stream => new DetectorForecaster(file.Label, model, EncoderOf(file)),
-            _ => bare ? new BareForecaster(file.Label, model) : new DetectorForecaster(file.Label, model),
+            ZScore => new DetectorForecaster(file.Label, model, new ZScoreEncoder(Number(file, MeanKey), Number(file, DeviationKey))) { Hash = file.Hash },
+            Stream => new DetectorForecaster(file.Label, model, EncoderOf(file)) { Hash = file.Hash },
+            _ => bare ? new BareForecaster(file.Label, model) { Hash = file.Hash } : new DetectorForecaster(file.Label, model) { Hash = file.Hash },
         };
         GoldenForecasts.Replay(file, forecaster);
         return forecaster;

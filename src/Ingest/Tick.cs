@@ -72,6 +72,9 @@ public enum TickControl : byte
 
     /// <summary>The stream begins anew.</summary>
     Reset,
+
+    /// <summary>From here on another set-up holds: its number is in the place of the packet's.</summary>
+    Switch,
 }
 
 /// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>

@@ -107,6 +107,13 @@ public sealed class TickRouter
                     _queues[shard].Add(scratch[..count]);
     }
 
+    /// <summary>Adds one and the same to every queue, at one place in the order of all that this thread adds; waits for room.</summary>
+    public void RouteEach(in Tick control)
+    {
+        ReserveEach();
+        AddReservedEach(in control);
+    }
+
     /// <summary>Sets room for one aside in every queue and waits for it.</summary>
     public void ReserveEach()
     {

@@ -12,14 +12,16 @@ public class DetectorForecasterTests
     private static double Value(int stream, int row) =>
         100 * stream + 10 * Math.Sin(row * 0.05 * (stream + 1)) + row * 7919 % 101 * 0.05 + (row == 700 ? 60 : 0);
 
-    private static BareForecaster Bare()
+    private static BareForecaster Bare() => new("bare", Network(outputs: 1));
+
+    private static SequenceModel Network(int outputs)
     {
-        var shape = new ModelShape(CellKind.Gru, 2, 32, outputs: 1);
+        var shape = new ModelShape(CellKind.Gru, 2, 32, outputs: outputs);
         var random = new Random(2);
         float[] parameters = new float[new ParameterLayout(shape).Length];
         foreach (ref float parameter in parameters.AsSpan())
             parameter = (float)(0.4 * random.NextDouble() - 0.2);
-        return new BareForecaster("bare", SequenceModel.Create(shape, parameters));
+        return SequenceModel.Create(shape, parameters);
     }
 
     [Fact]
@@ -47,6 +49,64 @@ public class DetectorForecasterTests
             Assert.Equal(expected, stream.Step(Start + row * Minute, Value(2, row)));
         }
         Assert.Equal(1800, forecaster.StepsOf(stream.Row));
+    }
+
+    [Theory, InlineData(0), InlineData(1)]
+    public void Behind_another_network_a_stream_goes_on_with_all_that_is_known_of_it(int outputs)
+    {
+        var other = new DetectorForecaster("other", Network(outputs));
+        var old = new SingleStream(Forecaster);
+        Verdict last = default;
+        for (int row = 0; row < 900; row++)
+            last = old.Step(Start + row * Minute, Value(1, row));
+        var stream = new SingleStream(other);
+        other.Adopt(stream.Row, Forecaster, old.Row);
+        Assert.Equal(900, other.StepsOf(stream.Row));
+        Assert.All(other.HiddenOf(stream.Row).ToArray(), h => Assert.Equal(0, h));
+
+        for (int row = 900; row < 1300; row++)
+        {
+            Verdict before = old.Step(Start + row * Minute, Value(1, row));
+            Verdict after = stream.Step(Start + row * Minute, Value(1, row));
+            Assert.Equal(before.N, after.N);
+            Assert.True(double.IsFinite(after.Next) && after.Lower <= after.Upper);
+            Assert.True(after.Muted || row >= 964);
+            if (row == 900)
+            {
+                // What the old network promised is judged, by the old measure.
+                Assert.Equal((before.Forecast, before.Lower, before.Upper), (after.Forecast, after.Lower, after.Upper));
+                Assert.Equal((last.Next, before.Evidence.Level, before.Evidence.Record), (after.Forecast, after.Evidence.Level, after.Evidence.Record));
+            }
+            Assert.Equal(before.Evidence.Level, after.Evidence.Level);   // of the normaliser and its histogram alone
+        }
+    }
+
+    [Fact]
+    public void A_bare_stream_goes_on_with_its_normaliser_and_between_bare_and_detector_only_n_does()
+    {
+        BareForecaster bare = Bare();
+        var old = new SingleStream(bare);
+        for (int row = 0; row < 50; row++)
+            old.Step(Start + row * Minute, Value(1, row));
+
+        // To its own like: as if h had been wiped.
+        var wiped = new SingleStream(bare);
+        bare.Adopt(wiped.Row, bare, old.Row);
+        old.Row[..32].Clear();
+        Assert.Equal(old.Row[..bare.RowFloats], wiped.Row[..bare.RowFloats]);
+
+        var detector = new SingleStream(Forecaster);
+        Forecaster.Adopt(detector.Row, bare, old.Row);
+        var fresh = new SingleStream(Forecaster);
+        for (int row = 0; row < 100; row++)
+        {
+            Verdict expected = fresh.Step(Start + row * Minute, Value(1, row));
+            expected.N += 50;
+            Assert.Equal(expected, detector.Step(Start + row * Minute, Value(1, row)));
+        }
+        bare.Adopt(old.Row, Forecaster, detector.Row);
+        Assert.Equal(150, bare.StepsOf(old.Row));
+        Assert.Equal(double.NaN, old.Step(Start, 1).Forecast);
     }
 
     [Fact]

@@ -161,11 +161,11 @@ internal sealed class DurableBench : IDisposable
     {
         _topics = [.. Enumerable.Range(0, streams).Select(stream => Encoding.UTF8.GetBytes($"plant/line{stream % 40}/machine{stream}"))];
         StreamDirectory directory = new(streams);
-        ModelMap map = new(model);
-        _state = new DurableState(new DataFolder(folder), directory, new Setup([new SetupModel(null, model.Name, "", model.RowFloats)]), options, 4096,
+        ModelCatalog models = new(model, []);
+        _state = new DurableState(new DataFolder(folder), directory, Setup.Of(models, []), models, options, 4096,
             reason => throw new IOException(reason), TimeProvider.System, NullLogger.Instance, streamsInMemory);
-        _engine = new StreamEngine(map, new EngineCapacity(shards) { Cold = _state.Cold }, _metrics, traces: null, _state.Log, _state.ConfirmedOutputs,
-            new MessageSink(new Nowhere(), new ForecastCodec("streamrnn", directory, map), new Delivery(1, false), new Delivery(1, false)));
+        _engine = new StreamEngine(_state.Map, new EngineCapacity(shards) { Cold = _state.Cold }, _metrics, traces: null, _state.Log, _state.ConfirmedOutputs,
+            new MessageSink(new Nowhere(), new ForecastCodec("streamrnn", directory, _state.Map), new Delivery(1, false), new Delivery(1, false)));
         TickRouter router = new(_engine.Queues);
         _intake = new PacketIntake(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), _state.Log);
         _state.Restore(_engine, sessions: null);

@@ -1,20 +1,12 @@
 using System.CommandLine;
-using System.Security.Cryptography;
-using StreamRnn.Cells;
-using StreamRnn.Detection;
 using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Commands;
 
 /// <summary>The data directory of a stopped worker, as the verbs that only look at it open it.</summary>
 internal sealed class StateFolder
 {
-    public StateFolder(Command command)
-    {
-        command.Add(Folder);
-        command.Add(Models);
-    }
+    public StateFolder(Command command) => command.Add(Folder);
 
     public Option<string> Folder { get; } = new("--data-dir")
     {
@@ -22,8 +14,6 @@ internal sealed class StateFolder
         Required = true,
         HelpName = "DIR",
     };
-
-    private Option<string[]> Models { get; } = new("--model") { Description = "Model files that the worker used beside the shipped one; repeatable.", HelpName = "FILE" };
 
     /// <summary>Reads it.</summary>
     /// <param name="wanted">Names of the streams that are looked at; null for all.</param>
@@ -34,7 +24,7 @@ internal sealed class StateFolder
     {
         string folder = parsed.GetRequiredValue(Folder);
         using DataFolder files = Open(folder);
-        return new StateReader(files, setup => Find(setup, parsed.GetValue(Models) ?? []), wanted, history);
+        return new StateReader(files, new KeptModels(files, present: null).Load, wanted, history);
     }
 
     private static DataFolder Open(string folder)
@@ -49,19 +39,5 @@ internal sealed class StateFolder
         {
             throw new CommandFailedException($"{folder} cannot be read ({e.InnerException?.Message ?? "a worker has it, or its lock may not be opened"}); stop the worker first, or look at a copy");
         }
-    }
-
-    private static Forecaster[] Find(Setup setup, string[] models)
-    {
-        Dictionary<string, string> files = [];
-        foreach (string file in models.Prepend(ShippedModel.Path).Select(ShippedModel.Resolve))
-        {
-            if (!File.Exists(file))
-                throw new CommandFailedException(ModelFile.Missing(file));
-            files[Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)))] = file;
-        }
-        return [.. setup.Models.Select(model => files.TryGetValue(model.Sha256, out string? file)
-            ? ForecasterFile.Load(file)
-            : throw new CommandFailedException($"the data directory steps with {model.Name}, and no model file given is that one; name it with --model"))];
     }
 }

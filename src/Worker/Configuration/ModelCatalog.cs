@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
@@ -13,9 +12,6 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
 
     /// <summary>The file each model was read from.</summary>
     public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();
-
-    /// <summary>SHA-256 of a model's file, in lower-case hexadecimal.</summary>
-    public string HashOf(Forecaster model) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Files[model])));
 
     /// <summary>Loads each file once.</summary>
     /// <exception cref="InvalidDataException">A file is no model, or its golden vectors do not come out.</exception>

@@ -33,6 +33,7 @@ internal sealed class Checkpointer
     private readonly TickRouter _router;
     private readonly SnapshotStore _store;
     private readonly Setup _setup;
+    private readonly KeptModels _models;
     private readonly ISessionJournal? _sessions;
     private readonly Action<long, Action<long>> _mark;
     private readonly Action? _settle;
@@ -62,9 +63,9 @@ internal sealed class Checkpointer
     /// </param>
     /// <param name="settle">Returns when a recording has what was published so far: what lies before a snapshot is not stepped again.</param>
     public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, Setup setup,
-        ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle, DurabilityOptions options, TimeProvider clock, ILogger logger)
+        KeptModels models, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle, DurabilityOptions options, TimeProvider clock, ILogger logger)
     {
-        (_log, _engine, _router, _store, _last, _setup, _sessions, _mark) = (log, engine, router, store, last, setup, sessions, mark);
+        (_log, _engine, _router, _store, _last, _setup, _models, _sessions, _mark) = (log, engine, router, store, last, setup, models, sessions, mark);
         (_settle, _options, _clock, _logger) = (settle, options, clock, logger);
         _cutAt = _reached = _confirmed = log.AppendedPosition;
         _positionAtSnapshot = last?.Position ?? 0;
@@ -89,7 +90,10 @@ internal sealed class Checkpointer
     private long NextSnapshotBytes => IsNextWhole ? _engine.RowBytes + _log.Directory.NameBytes : _engine.ChangedRowBytes;
 
     /// <summary>Whether the next snapshot is to stand alone.</summary>
-    private bool IsNextWhole => _last is null || _isAheadOfFile || _store.IsLongChain;
+    private bool IsNextWhole => !IsOfThisSetup || _isAheadOfFile || _store.IsLongChain;
+
+    /// <summary>Whether the rows of the last snapshot are laid out as those now.</summary>
+    private bool IsOfThisSetup => _setup.Equals(_last?.Setup);
 
     public void Start() => _thread.Start();
 
@@ -234,6 +238,7 @@ internal sealed class Checkpointer
         if (_log.AppendedPosition <= (_last?.Position ?? 0))
             return;
         bool all = IsNextWhole;
+        bool isOfThisSetup = IsOfThisSetup;
         LogCut cut = Cut(all ? TickControl.SaveAll : TickControl.SaveChanged);
         SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _setup);
         _isAheadOfFile = true;   // the shards take these rows for saved from here on
@@ -248,6 +253,8 @@ internal sealed class Checkpointer
             Log.SnapshotFailed(_logger, e.Message);
             return;
         }
+        if (isOfThisSetup)
+            _models.RemoveAllBut(_setup);   // the two newest snapshots are of this set-up, and so is the log that they need
         (_last, _isAheadOfFile) = (head, false);
         SnapshotCount++;
     }

@@ -19,45 +19,58 @@ internal sealed class DurableState : IDisposable
     private readonly SnapshotStore _store;
     private readonly IReadOnlyList<SnapshotHead> _snapshot;
     private readonly JournalState _state;
-    private readonly Setup _setup;
+    private readonly SetupHistory _setups = new();
+    private readonly KeptModels _models;
     private readonly DurabilityOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly IDisposable? _folder;
+    private readonly bool _changes;
     private Checkpointer? _checkpointer;
 
     /// <summary>Opens a directory and checks every frame in it that is needed; nothing is stepped yet.</summary>
-    /// <param name="setup">What this run steps with.</param>
+    /// <param name="setup">What this run steps with. Where the directory was written with another, that is a change at the end of its log.</param>
+    /// <param name="models">Those of the set-up.</param>
     /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
     /// <param name="streamsInMemory">Streams whose states may be in memory; null for all.</param>
     /// <exception cref="InvalidDataException">The log is damaged, or cannot be gone on with; says what to do.</exception>
-    public DurableState(IDataFiles files, StreamDirectory directory, Setup setup, DurabilityOptions options, int redeliveryCapacity,
+    public DurableState(IDataFiles files, StreamDirectory directory, Setup setup, ModelCatalog models, DurabilityOptions options, int redeliveryCapacity,
         Action<string> failed, TimeProvider clock, ILogger logger, int? streamsInMemory = null)
     {
         ColdStore.Clear(files);
         Cold = streamsInMemory is int limit ? new ColdStore(files, limit, failed, logger) : null;
-        (_setup, _options, _clock, _logger, _folder) = (setup, options, clock, logger, files as IDisposable);
+        (_options, _clock, _logger, _folder) = (options, clock, logger, files as IDisposable);
         _reader = new LogReader(files);
         _store = new SnapshotStore(files);
         _state = new JournalState(directory, redeliveryCapacity);
         _snapshot = _store.Find();
 
-        Setup? before = _snapshot.Count > 0 ? _snapshot[^1].Setup : null;
+        if (_snapshot.Count > 0)
+            _setups.Add(SnapshotPosition, _snapshot[^1].Setup);
         long confirmed = SnapshotPosition;
-        LogEnd end = _reader.Read(SnapshotPosition, (records, position) => Look(records, position, ref before, ref confirmed));
-        if (before is not null && !before.Equals(setup))
+        LogEnd end = _reader.Read(SnapshotPosition, (records, position) =>
         {
-            throw new CommandFailedException($"the data directory steps with {before}, this configuration with {setup}: name the same models, "
-                + "or give this worker a data directory of its own, where every stream begins anew");
-        }
+            _setups.Add(records, position, SnapshotPosition);
+            Look(records, position, ref confirmed);
+        });
+        bool isNew = !setup.Equals(_setups.Last);
+        _changes = isNew && _setups.Last is not null;
+        _setups.Add(end.NextPosition, setup);
+        _models = new KeptModels(files, models);
+        Map = _setups.Map(directory, _models.Load);
+
+        _models.Keep();   // before the record that names them
         _reader.Repair(end);
         _state.ConfirmedOutputs = ConfirmedOutputs = confirmed;
         Log = new InputLog(files, _state, end, options, failed, clock, logger);
-        if (before is null)
+        if (isNew)
             Log.Append(LogRecordKind.Setup, setup.ToJson());
     }
 
     public InputLog Log { get; }
+
+    /// <summary>The kinds of this run, and those of the runs before that are needed to make steps again.</summary>
+    public ModelMap Map { get; }
 
     /// <summary>Where the streams are that are too many for memory; null where all are there.</summary>
     public ColdStore? Cold { get; }
@@ -83,15 +96,29 @@ internal sealed class DurableState : IDisposable
     private long SnapshotPosition => _snapshot.Count > 0 ? _snapshot[^1].Position : 0;
 
     /// <summary>Brings names, sessions and states back as the snapshot has them, before the engine starts.</summary>
-    public void Restore(StreamEngine engine, ISessionJournal? sessions) => _store.Load(_snapshot, _state, sessions, engine.Restore);
+    public void Restore(StreamEngine engine, ISessionJournal? sessions) =>
+        _store.Load(_snapshot, _state, sessions, (stream, kind, row) => engine.Restore(stream, Map.KindIn(setup: 0, kind), row));
 
     /// <summary>Steps again what came after the snapshot; returns when its last tick is in its shard's queue.</summary>
     /// <returns>Ticks brought back.</returns>
     public long Replay(TickRouter router, ISessionJournal? sessions)
     {
-        LogReplay replay = new(_state, router.Route, sessions, SnapshotPosition);
+        LogReplay replay = new(_state, Route, sessions, SnapshotPosition, _setups);
         _reader.Read(SnapshotPosition, replay.Visit);
+        if (_changes)
+        {
+            replay.Switch(_setups.LastPosition);
+            Telemetry.Log.SetupChanged(_logger, Change());
+        }
         return replay.TickCount;
+
+        void Route(ReadOnlySpan<Tick> ticks, Span<Tick> scratch)
+        {
+            if (ticks[0].Control == TickControl.Switch)
+                router.RouteEach(in ticks[0]);
+            else
+                router.Route(ticks, scratch);
+        }
     }
 
     /// <summary>From here on what comes is written down, and the way back kept short.</summary>
@@ -99,7 +126,7 @@ internal sealed class DurableState : IDisposable
     /// <param name="settle">Returns when whatever was published so far is kept by whoever else keeps it; null where nobody does.</param>
     public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle = null)
     {
-        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setup, sessions, mark, settle, _options,
+        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setups.Last!, _models, sessions, mark, settle, _options,
             _clock, _logger);
         Log.Start();
         _checkpointer.Start();
@@ -123,18 +150,29 @@ internal sealed class DurableState : IDisposable
         _folder?.Dispose();
     }
 
+    /// <summary>How many streams go on under what.</summary>
+    private string Change()
+    {
+        Dictionary<(int Before, int Now), int> counts = [];
+        for (int stream = 0; stream < _state.DefinedStreams; stream++)
+        {
+            (int, int) kinds = (Map.KindOf(stream, Map.SetupCount - 2), Map.KindOf(stream, Map.SetupCount - 1));
+            counts[kinds] = counts.GetValueOrDefault(kinds) + 1;
+        }
+        int same = counts.Where(entry => entry.Key.Before == entry.Key.Now).Sum(entry => entry.Value);
+        return string.Join("", counts.Where(entry => entry.Key.Before != entry.Key.Now)
+            .Select(entry => $"{entry.Value} streams of {Map.Kinds[entry.Key.Before]} go on under {Map.Kinds[entry.Key.Now]}, ")) + $"{same} as before";
+    }
+
     /// <summary>What must be known before the first record is brought back.</summary>
-    private static void Look(ReadOnlySpan<byte> records, long position, ref Setup? setup, ref long confirmed)
+    private static void Look(ReadOnlySpan<byte> records, long position, ref long confirmed)
     {
         FrameReader frame = new(records, position);
         while (frame.TryRead(out LogRecord record))
         {
-            if (record.TickCount > 0)
-                frame.SkipTicks(record.TickCount);
-            else if (record.Kind == LogRecordKind.Setup)
-                setup = Setup.Parse(record.Bytes);
-            else if (record.Kind == LogRecordKind.OutputsConfirmed)
+            if (record.Kind == LogRecordKind.OutputsConfirmed)
                 confirmed = Math.Max(confirmed, record.Upto);
+            frame.SkipTicks(record.TickCount);
         }
     }
 }

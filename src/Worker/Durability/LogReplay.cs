@@ -8,8 +8,9 @@ internal delegate void TickTaker(ReadOnlySpan<Tick> ticks, Span<Tick> scratch);
 
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
 /// <param name="take">Where ticks go: to a router, or to whoever steps them itself.</param>
+/// <param name="setups">Those of the log; null where there is one alone.</param>
 /// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
-internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJournal? sessions, long after)
+internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJournal? sessions, long after, SetupHistory? setups = null)
 {
     private Tick[] _ticks = new Tick[64];
     private Tick[] _scratch = new Tick[64];
@@ -30,9 +31,21 @@ internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJour
                 sessions?.Apply(record.Bytes);
             else if (record.Position > after && record.Kind == LogRecordKind.Reset)
                 Reset(in record);
+            else if (record.Position > after && record.Kind == LogRecordKind.Setup)
+                Switch(record.Position);
             else if (record.Position > after)
                 state.Apply(in record);
         }
+    }
+
+    /// <summary>Where another set-up begins, says so among the ticks.</summary>
+    public void Switch(long position)
+    {
+        int setup = setups?.At(position) ?? 0;
+        if (setup == 0)
+            return;
+        _ticks[0] = Tick.Ask(TickControl.Switch, position) with { Packet = setup };
+        take(_ticks.AsSpan(0, 1), _scratch.AsSpan(0, 1));
     }
 
     private void Reset(in LogRecord record)

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using StreamRnn.Detection;
+using StreamRnn.Ingest;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;
 
@@ -15,8 +17,8 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Set
     public IReadOnlyList<SetupRule> Rules { get; init; } = Rules ?? [StandardRule];
 
     public static Setup Of(ModelCatalog models, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) =>
-        new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, models.HashOf(entry.Model), entry.Model.RowFloats)),
-            new SetupModel(null, models.Standard.Name, models.HashOf(models.Standard), models.Standard.RowFloats)],
+        new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, entry.Model.Hash, entry.Model.RowFloats)),
+            new SetupModel(null, models.Standard.Name, models.Standard.Hash, models.Standard.RowFloats)],
             [.. rules.Select(entry => new SetupRule(entry.Pattern.ToString(), entry.Rule, entry.Rule.GuardFloats)), StandardRule]);
 
     /// <exception cref="InvalidDataException">It is none.</exception>
@@ -38,6 +40,12 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Set
         (int model, int guard) = (Models[kind / Rules.Count].RowFloats, Rules[kind % Rules.Count].GuardFloats);
         return guard == 0 ? model : ((model + 1) & ~1) + guard;
     }
+
+    /// <summary>Which kinds of rows it gives which streams.</summary>
+    /// <param name="load">Finds a model.</param>
+    public ModelMap Map(StreamDirectory directory, Func<SetupModel, Forecaster> load) => new(load(Models[^1]), directory,
+        [.. Models.SkipLast(1).Select(model => (new StreamPattern(model.Pattern!), load(model)))],
+        [.. Rules.SkipLast(1).Select(rule => (new StreamPattern(rule.Pattern!), rule.Rule))]);
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this);
 

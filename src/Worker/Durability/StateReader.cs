@@ -19,11 +19,11 @@ internal sealed class StateReader
     private readonly Predicate<string>? _wanted;
     private readonly int _history;
 
-    /// <param name="models">Finds the models of a set-up by their hashes, in its order.</param>
+    /// <param name="load">Finds a model of a set-up.</param>
     /// <param name="wanted">Names of the streams that are looked at; null for all. The others have a state and no steps.</param>
     /// <param name="history">Steps of each that are kept, the newest.</param>
     /// <exception cref="InvalidDataException">The log is damaged; says what to do.</exception>
-    public StateReader(IDataFiles files, Func<Setup, IReadOnlyList<Forecaster>> models, Predicate<string>? wanted = null, int history = 1)
+    public StateReader(IDataFiles files, Func<SetupModel, Forecaster> load, Predicate<string>? wanted = null, int history = 1)
     {
         (_wanted, _history) = (wanted, history);
         SnapshotStore store = new(files);
@@ -38,21 +38,19 @@ internal sealed class StateReader
         SnapshotHead[] snapshot = [.. parts.Take(used)];
         long after = used == 0 ? 0 : snapshot[^1].Position;
 
-        Setup? setup = parts.Count > 0 ? parts[^1].Setup : null;
-        if (setup is null)
-            reader.Read(after, (records, position) => setup ??= SetupIn(records, position));
-        if (setup is null)
+        SetupHistory setups = new();
+        if (used > 0)
+            setups.Add(after, snapshot[^1].Setup);
+        reader.Read(after, (records, position) => setups.Add(records, position, after));
+        if (setups.Last is null)
             throw new CommandFailedException("the data directory holds no input log; name the one that a worker was given with --data-dir");
 
-        IReadOnlyList<Forecaster> loaded = models(setup);
-        ModelMap map = new(loaded[^1], _state.Directory,
-            [.. loaded.SkipLast(1).Select((model, i) => (new StreamPattern(setup.Models[i].Pattern!), model))],
-            [.. setup.Rules.SkipLast(1).Select(rule => (new StreamPattern(rule.Pattern!), rule.Rule))]);
+        ModelMap map = setups.Map(_state.Directory, load);
         _rows = new StreamRows(map, shard: 0, shardCount: 1, new RowExchange(shards: 1));
         _batch = new MicroBatch(_rows);
 
-        store.Load(snapshot, _state, sessions: null, _rows.Restore);
-        reader.Read(after, new LogReplay(_state, (ticks, _) => Take(ticks), sessions: null, after).Visit);
+        store.Load(snapshot, _state, sessions: null, (stream, kind, row) => _rows.Restore(stream, map.KindIn(setup: 0, kind), row));
+        reader.Read(after, new LogReplay(_state, (ticks, _) => Take(ticks), sessions: null, after, setups).Visit);
     }
 
     /// <summary>Streams that have a state.</summary>
@@ -85,6 +83,8 @@ internal sealed class StateReader
             }
             if (ticks[0].Control == TickControl.Reset)
                 _rows.Reset(ticks[0].Stream);
+            if (ticks[0].Control == TickControl.Switch)
+                Switch((int)ticks[0].Packet);
             ticks = ticks[1..];
         }
     }
@@ -93,16 +93,22 @@ internal sealed class StateReader
     private void Step(ReadOnlySpan<Tick> ticks)
     {
         _batch.Fill(ticks);
+        StepAndWatch(ticks);
+    }
+
+    /// <param name="ticks">Of the batch; empty where ticks step that were held.</param>
+    private void StepAndWatch(ReadOnlySpan<Tick> ticks)
+    {
         for (int i = 0; i < _batch.Count; i++)
         {
             (int tick, int kind, StepBatch steps, int entry) = _batch.StepOf(i);
-            Watch(ticks[tick].Stream, kind)?.Before(_rows.Slab(kind)[steps.Rows[entry]]);
+            Watch(ticks.IsEmpty ? tick : ticks[tick].Stream, kind)?.Before(_rows.Slab(kind)[steps.Rows[entry]]);
         }
         _batch.Step();
         for (int i = 0; i < _batch.Count; i++)
         {
             (int tick, int kind, StepBatch steps, int entry) = _batch.StepOf(i);
-            Watch(ticks[tick].Stream, kind)?.After(steps, entry, _rows.Slab(kind)[steps.Rows[entry]]);
+            Watch(ticks.IsEmpty ? tick : ticks[tick].Stream, kind)?.After(steps, entry, _rows.Slab(kind)[steps.Rows[entry]]);
         }
     }
 
@@ -113,15 +119,17 @@ internal sealed class StateReader
         return watch;
     }
 
-    private static Setup? SetupIn(ReadOnlySpan<byte> records, long position)
+    /// <summary>Another set-up begins. What was seen of a stream under another model says nothing of its state any more.</summary>
+    private void Switch(int setup)
     {
-        FrameReader frame = new(records, position);
-        while (frame.TryRead(out LogRecord record))
+        for (_batch.FillHeld(setup, isFirst: true); _batch.Count > 0; _batch.FillHeld(setup, isFirst: false))
+            StepAndWatch([]);
+        Dictionary<int, Forecaster> models = _watches.Keys.ToDictionary(stream => stream, ModelOf);
+        _rows.Switch(setup);
+        foreach ((int stream, Forecaster model) in models)
         {
-            if (record.Kind == LogRecordKind.Setup)
-                return Setup.Parse(record.Bytes);
-            frame.SkipTicks(record.TickCount);
+            if (ModelOf(stream) != model)
+                _watches.Remove(stream);
         }
-        return null;
     }
 }

@@ -29,6 +29,27 @@ public sealed record RowKind(Forecaster Model, TickRule Rule)
             Guard(row).Initialise();
     }
 
+    public override string ToString() => Rule == TickRule.Default ? Model.Name : $"{Model.Name} ({Rule})";
+
+    /// <summary>Whether both are of one model, whatever its file is called.</summary>
+    public bool HasModelOf(RowKind other) => Model == other.Model || (Model.Hash.Length > 0 && Model.Hash == other.Model.Hash);
+
+    /// <summary>Makes a row that of a stream which was of another kind so far: what is the same in both goes on, bit for bit.</summary>
+    /// <param name="rowBefore">Its row; not changed.</param>
+    public void Adopt(Span<float> row, RowKind before, Span<float> rowBefore)
+    {
+        if (HasModelOf(before))
+            rowBefore[..Model.RowFloats].CopyTo(row);
+        else
+            Model.Adopt(row[..Model.RowFloats], before.Model, rowBefore[..before.Model.RowFloats]);
+        if (!IsGuarded)
+            return;
+        if (before.IsGuarded)
+            Guard(row).Adopt(before.Guard(rowBefore));
+        else
+            Guard(row).Initialise();
+    }
+
     /// <summary>Lets the row's stream begin anew: the number of its steps goes on, ticks that are held stay, and its producer may count anew.</summary>
     public void Reset(Span<float> row)
     {

@@ -128,7 +128,7 @@ internal sealed class Shard
         }
         _rows.GoOnSaving(toTheEnd: true);
         if (!_keepsHeld)
-            StepHeld(kinds: null, position: 0);   // nothing comes any more
+            StepHeld(setup: null, position: 0);   // nothing comes any more
     }
 
     /// <summary>Counts what was stepped, and sees to room for its forecasts.</summary>
@@ -141,11 +141,11 @@ internal sealed class Shard
     }
 
     /// <summary>What is held steps, in the order it was held for.</summary>
-    /// <param name="kinds">Whether a kind's streams are meant; null for all.</param>
+    /// <param name="setup">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
     /// <param name="position">In the journal, of what lets them go.</param>
-    private void StepHeld(bool[]? kinds, long position)
+    private void StepHeld(int? setup, long position)
     {
-        for (_batch.FillHeld(kinds, isFirst: true); _batch.Count > 0; _batch.FillHeld(kinds, isFirst: false))
+        for (_batch.FillHeld(setup, isFirst: true); _batch.Count > 0; _batch.FillHeld(setup, isFirst: false))
         {
             _batch.Step();
             Count(startedAt: 0);
@@ -159,6 +159,12 @@ internal sealed class Shard
         if (control.Control == TickControl.Reset)
         {
             _rows.Reset(control.Stream);
+            return;
+        }
+        if (control.Control == TickControl.Switch)
+        {
+            StepHeld((int)control.Packet, control.Position);
+            _rows.Switch((int)control.Packet);
             return;
         }
         _block.Cut = control.Position;

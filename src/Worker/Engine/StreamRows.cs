@@ -34,6 +34,7 @@ internal sealed class StreamRows
     private int _inMemory;
     private long _held;
     private Dictionary<int, int>? _heldAtRestore = [];
+    private int _setup;
 
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
     /// <param name="exchange">Where saved rows go.</param>
@@ -121,7 +122,7 @@ internal sealed class StreamRows
         int index = stream / _shardCount;
         if (place.LastBatch == 0)
         {
-            row = Settle(index, kind = _map.KindOf(stream), ref place);
+            row = Settle(index, kind = _map.KindOf(stream, _setup), ref place);
         }
         else
         {
@@ -157,14 +158,14 @@ internal sealed class StreamRows
 
     /// <summary>Readies the row of the next stream that has a tick held and is not in this batch yet.</summary>
     /// <param name="from">Where the search begins, and ends.</param>
-    /// <param name="kinds">Whether a kind's are meant; null for all.</param>
-    public bool TryUseHeld(ref int from, bool[]? kinds, out int stream, out int kind, out int row)
+    /// <param name="setup">One that takes another's place: streams that it gives another rule are meant; null for all.</param>
+    public bool TryUseHeld(ref int from, int? setup, out int stream, out int kind, out int row)
     {
         (stream, kind, row) = (0, 0, 0);
         for (; HeldCount > 0 && from < _places.Length; from++)
         {
             ref StreamPlace place = ref _places[from];
-            if (place.LastBatch is 0 || place.LastBatch == _batch || !Kinds[place.Kind].IsGuarded || kinds?[place.Kind] == false)
+            if (place.LastBatch is 0 || place.LastBatch == _batch || !Kinds[place.Kind].IsGuarded || (setup is int next && KeepsRule(from, in place, next)))
                 continue;
             if (HeldIn(Kinds[place.Kind], Look(from, in place)) == 0)
                 continue;
@@ -172,6 +173,27 @@ internal sealed class StreamRows
             return TryUse(stream, out kind, out row);
         }
         return false;
+    }
+
+    /// <summary>Serves the streams as another set-up says, between two batches: rows of streams whose kind changes become rows of the new one.</summary>
+    /// <param name="setup">Its number in the map.</param>
+    public void Switch(int setup)
+    {
+        GoOnSaving(toTheEnd: true);
+        BeginBatch();
+        _setup = setup;
+        float[] converted = new float[_scratch.Length];
+        for (int index = 0; index < _places.Length; index++)
+        {
+            ref StreamPlace place = ref _places[index];
+            if (place.LastBatch > 0 && _map.KindOf(StreamOf(index), setup) is int kind && kind != place.Kind)
+                Convert(index, kind, ref place, converted);
+        }
+        for (int kind = 0; kind < _slabs.Length; kind++)
+        {
+            if (!_map.Has(setup, kind))
+                (_slabs[kind], _owners[kind]) = (new StateSlab(Kinds[kind].RowFloats), new RowOwners());
+        }
     }
 
     /// <summary>Begins to save the states as they are now.</summary>
@@ -310,11 +332,49 @@ internal sealed class StreamRows
         }
         _store!.HasRoom();
         _places[index].Slot = slot;
-        _owners[kind].Clear(row);
+        Free(kind, row);
+    }
+
+    /// <summary>Makes a stream's row one of another kind, where it is: in memory or on the disk.</summary>
+    /// <param name="converted">Room for any row.</param>
+    private void Convert(int index, int kind, ref StreamPlace place, float[] converted)
+    {
+        int before = place.Kind;
+        bool wasCold = place.IsCold;
+        Span<float> row = converted.AsSpan(0, Kinds[kind].RowFloats);
+        Span<float> rowBefore = wasCold ? _scratch.AsSpan(0, Kinds[before].RowFloats) : Floats(before, place.Row);
+        if (wasCold)
+            _cold[before]!.Read(place.Slot, StreamOf(index), rowBefore);
+        Kinds[kind].Adopt(row, Kinds[before], rowBefore);
+
+        if (wasCold && Cold(kind).TryAdd(StreamOf(index), row, out int slot))
+        {
+            _cold[before]!.Remove(place.Slot);
+            place.Slot = slot;
+        }
+        else
+        {
+            if (wasCold)
+                _cold[before]!.Remove(place.Slot);
+            else
+                Free(before, place.Row);
+            place.Row = RowFor(index, kind);
+            row.CopyTo(Floats(kind, place.Row));
+        }
+        _rowBytes += SavedBytes(kind) - SavedBytes(before);
+        (place.Kind, place.LastBatch) = (kind, _batch);
+    }
+
+    private void Free(int kind, int row)
+    {
+        if (_store is not null)
+            _owners[kind].Clear(row);
         _slabs[kind].Remove(row);
         _inMemory--;
         return true;
     }
+
+    private bool KeepsRule(int index, ref readonly StreamPlace place, int setup) => Kinds[_map.KindOf(StreamOf(index), setup)].Rule == Kinds[place.Kind].Rule;
 
     private ColdRows Cold(int kind) => _cold[kind] ??= _store!.Open(_shard, kind, Kinds[kind].RowFloats);
 

@@ -63,6 +63,24 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
         Top = new Head { Newest = long.MinValue, Highest = long.MinValue, Number = long.MinValue };
     }
 
+    /// <summary>
+    /// Makes it that of a stream which another rule had so far: the same where that is the same; else nothing is held, times go on, and
+    /// numbers where both go by them.
+    /// </summary>
+    public void Adopt(TickGuard before)
+    {
+        if (_rule == before._rule)
+        {
+            before._bytes.CopyTo(_bytes);
+            return;
+        }
+        Initialise();
+        ref Head top = ref Top;
+        (top.Newest, top.Highest) = (before.Top.Newest, before.Top.Highest);
+        if (before._rule.Once == TickOnce.Sequence)
+            top.Number = before.Top.Number;
+    }
+
     /// <summary>Forgets times and numbers: whatever comes is news. What is held stays.</summary>
     public void Forget()
     {

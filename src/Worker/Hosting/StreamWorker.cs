@@ -51,13 +51,13 @@ internal sealed class StreamWorker : IDisposable
 
         Streams = new StreamDirectory(options.Limits.Streams);
         Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
-        ModelMap map = models.Map(Streams, options.TickRules);
         _dataDir = options.DataDir;
         if (options.DataDir is not null)
         {
-            _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models, options.TickRules), options.Durability,
+            _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models, options.TickRules), models, options.Durability,
                 LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
         }
+        ModelMap map = _durable?.Map ?? models.Map(Streams, options.TickRules);
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
             ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers, _durable?.Log)

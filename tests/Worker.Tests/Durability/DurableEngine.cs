@@ -21,8 +21,6 @@ internal sealed class DurableEngine : IDisposable
         SegmentBytes = 64 << 10,
     };
 
-    private static readonly Setup Chain = new([new SetupModel(null, "chain@0000", "0000", 4)]);
-
     private readonly WorkerMetrics _metrics = new();
     private readonly StreamEngine _engine;
     private readonly TickRouter _router;
@@ -30,15 +28,15 @@ internal sealed class DurableEngine : IDisposable
     /// <param name="outputs">What leaves, under the lock of the files: a copy of both is of one instant.</param>
     /// <param name="options">Null for snapshots and confirmations as often as can be.</param>
     public DurableEngine(FaultyFiles files, int shards, List<Forecast> outputs, DurabilityOptions? options = null, bool confirms = true,
-        int? streamsInMemory = null, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)>? rules = null)
+        int? streamsInMemory = null, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)>? rules = null, ModelCatalog? models = null)
     {
         StreamDirectory directory = new(10_000);
         rules ??= [];
-        Setup setup = Chain with { Rules = [.. rules.Select(entry => new SetupRule(entry.Pattern.ToString(), entry.Rule, entry.Rule.GuardFloats)), Setup.StandardRule] };
         Files = files;
-        State = new DurableState(files, directory, setup, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
+        models ??= new ModelCatalog(new ChainForecaster(), []);
+        State = new DurableState(files, directory, Setup.Of(models, rules), models, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
             streamsInMemory);
-        _engine = new StreamEngine(new ModelMap(new ChainForecaster(), directory, [], rules), new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
+        _engine = new StreamEngine(State.Map, new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
             new Sink(files, outputs));
         _engine.Refused = (fault, _) => Faults.Refuse(fault, "t"u8);
         _router = new TickRouter(_engine.Queues);

@@ -1,4 +1,6 @@
 using System.Globalization;
+using StreamRnn.Cells;
+using StreamRnn.Detection;
 using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Tests.EndToEnd;
 
@@ -45,6 +47,43 @@ public sealed class KillTests : IDisposable
         Wait.Until(() => ByStreamAndNumber(reader, after: Ticks / 2).Length == undisturbed.Length, "forecasts of the second half", 60);
         Assert.Equal(undisturbed, ByStreamAndNumber(reader, after: Ticks / 2));
         Assert.Equal(0, second.Terminate());
+    }
+
+    [Fact]
+    public void A_worker_that_was_killed_may_start_with_another_model()
+    {
+        int port = MosquittoBroker.FreePort();
+        string model = Path.Combine(_folder, "bare.safetensors");
+        Directory.CreateDirectory(_folder);
+        ModelShape shape = new(CellKind.Gru, inputs: 1, hidden: 16, outputs: 1);
+        ModelFile.Save(model, shape, new float[new ParameterLayout(shape).Length], new Dictionary<string, string> { [ForecasterFile.ForecasterKey] = ForecasterFile.Bare });
+        string[] arguments = ["--embedded-broker", $"{port}", "--data-dir", Path.Combine(_folder, "data")];
+        using (WorkerProcess first = WorkerProcess.Start(arguments))
+        {
+            using MqttPeer peer = new(port);
+            Play(peer, 0, 5);
+            first.Kill();
+        }
+
+        string[] published;
+        using (WorkerProcess second = WorkerProcess.Start([.. arguments, "--model", model]))
+        {
+            Assert.Matches("Models or rules have changed: 20 streams of default@.... go on under bare@...., 0 as before.", second.Log);
+            using MqttPeer reader = new(port, "streamrnn/+/+/forecast");
+            Play(reader, 5, 10);
+            Wait.Until(() => ByStreamAndNumber(reader, after: 5).Length == 5 * Streams, "forecasts of the second half", 60);
+            published = ByStreamAndNumber(reader, after: 5);
+            Assert.All(published, line => Assert.Contains("\"model\":\"bare@", line, StringComparison.Ordinal));
+            second.Kill();
+        }
+
+        File.Delete(model);   // the directory has its own
+        using WorkerProcess third = WorkerProcess.Start(arguments);
+        Assert.Matches("Models or rules have changed: 20 streams of bare@.... go on under default@...., 0 as before.", third.Log);
+        using MqttPeer last = new(port, "streamrnn/+/+/forecast");
+        Play(last, 10, 11);
+        Wait.Until(() => ByStreamAndNumber(last, after: 10).Length == Streams, "forecasts behind the second change", 60);
+        Assert.Equal(0, third.Terminate());
     }
 
     [Fact]

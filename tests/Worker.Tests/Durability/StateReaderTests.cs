@@ -16,7 +16,7 @@ public sealed class StateReaderTests
             engine.Send(null, null, 0, $"t{i % 5}", $"{i}", qos: 0);
         engine.Reset("t3");
         FaultyFiles left = files.AfterKill();
-        StateReader states = new(left, _ => [new ChainForecaster()]);
+        StateReader states = new(left, _ => new ChainForecaster());
         Assert.Equal(5, states.Streams.Count());
         foreach (int stream in states.Streams)
             Assert.Equal((10, states.Name(stream) == "t3"), (states.ModelOf(stream).StepsOf(states.RowOf(stream)), states.RowOf(stream)[1] == 0.5f));
@@ -38,7 +38,7 @@ public sealed class StateReaderTests
         FaultyFiles left = files.AfterKill();
         string[] names = [.. left.List()];
 
-        StateReader states = new(left, _ => [new ChainForecaster()]);
+        StateReader states = new(left, _ => new ChainForecaster());
         int[] known = [.. states.Streams.Where(stream => states.WatchOf(stream) is not null)];
         Assert.Equal(7, states.Streams.Count());
         Assert.NotEmpty(known);

@@ -25,7 +25,7 @@ public sealed class ModelMapTests
         (string Model, TickRule Rule) KindOf(string topic)
         {
             Assert.Equal(TickFault.None, directory.TryGet(Encoding.UTF8.GetBytes(topic), [], out int stream));
-            RowKind kind = map.Kinds[map.KindOf(stream)];
+            RowKind kind = map.Kinds[map.KindOf(stream, setup: 0)];
             return (kind.Model.Name, kind.Rule);
         }
     }
