@@ -11,11 +11,24 @@ namespace StreamRnn.Worker.Chaos;
 
 /// <summary>
 /// Two devices that live through a real recording on 200 streams, one at QoS 1 and one at QoS 2. Each message has a time of its own, so
-/// that it means the same whenever it arrives.
+/// that it means the same whenever it arrives. Of every ten streams of a device one comes out of order, one late here and there, and one
+/// is numbered and sends some messages twice, each time as a new message.
 /// </summary>
 internal sealed class ChaosDevices : IDisposable
 {
     public const int Streams = 200;
+
+    /// <summary>What the worker is told of the streams that need it, as settings under <c>Rules</c>.</summary>
+    public static readonly IReadOnlyList<(string Key, string Value)> Rules =
+    [
+        ("0__Pattern", "chaos/shuffled/+"), ("0__Late", "Reorder"), ("0__LateBound", $"{SecondsApart * HeldRounds}s"),
+        ("1__Pattern", "chaos/late/+"), ("1__Late", "Drop"),
+        ("2__Pattern", "chaos/numbered/+"), ("2__Once", "Sequence"),
+    ];
+
+    private const int SecondsApart = 300;
+    private const int HeldRounds = 2;
+    private const int LateEvery = 7;
 
     // Less than a session of the embedded broker holds for a reader that is slow: 10,000 messages.
     private const int RoundsAhead = 25;
@@ -40,6 +53,14 @@ internal sealed class ChaosDevices : IDisposable
         foreach (Thread thread in _threads)
             thread.Start();
     }
+
+    /// <summary>Forecasts that follow from all of it.</summary>
+    public long ForecastCount => Enumerable.Range(0, Streams).Sum(stream => (long)(KindOf(stream) switch
+    {
+        Kind.Shuffled => _rounds - HeldRounds,
+        Kind.Late => _rounds - (_rounds / LateEvery),
+        _ => _rounds,
+    }));
 
     /// <summary>Lets them play up to this round.</summary>
     public void Allow(int rounds)
@@ -118,12 +139,15 @@ internal sealed class ChaosDevices : IDisposable
         {
             for (int stream = qos - 1; stream < Streams; stream += 2)
             {
-                byte[] topic = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"chaos/{stream}"));
+                Kind kind = KindOf(stream);
+                int sent = RoundSent(kind, round);
+                byte[] topic = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"chaos/{NameOf(kind)}/{stream}"));
                 byte[] payload = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                    $$"""{"ts":{{1_767_225_600 + round * 300}},"value":{{Values[(round + stream * 101) % Values.Length]}}}"""));
+                    $$"""{"ts":{{1_767_225_600 + (sent * SecondsApart)}},{{(kind == Kind.Numbered ? $"\"seq\":{sent}," : "")}}"value":{{Values[(sent + stream * 101) % Values.Length]}}}"""));
                 try
                 {
-                    client.Publish(new MqttPublish { Topic = topic, Payload = payload, Qos = qos });
+                    for (int times = kind == Kind.Numbered && round % 4 == 3 ? 2 : 1; times > 0; times--)
+                        client.Publish(new MqttPublish { Topic = topic, Payload = payload, Qos = qos });
                 }
                 catch (ObjectDisposedException)
                 {
@@ -134,11 +158,32 @@ internal sealed class ChaosDevices : IDisposable
         }
     }
 
+    private enum Kind
+    {
+        Plain,
+        Shuffled,
+        Late,
+        Numbered,
+    }
+
+    /// <summary>Of both devices some of each.</summary>
+    private static Kind KindOf(int stream) => (stream / 2 % 10) switch { 3 => Kind.Shuffled, 5 => Kind.Late, 7 => Kind.Numbered, _ => Kind.Plain };
+
+    private static string NameOf(Kind kind) => kind switch { Kind.Shuffled => "shuffled", Kind.Late => "late", Kind.Numbered => "numbered", _ => "plain" };
+
+    /// <summary>Which tick of its stream is sent as a round's: of pairs the second first, or now and then the one before.</summary>
+    private int RoundSent(Kind kind, int round) => kind switch
+    {
+        Kind.Shuffled => Math.Min(round ^ 1, _rounds - 1),
+        Kind.Late when round % LateEvery == LateEvery - 1 => round - 3,
+        _ => round,
+    };
+
     private bool TryWait(int round)
     {
         lock (_lock)
         {
-            while ((_allowed <= round || _received() / Streams + RoundsAhead < round) && !_stopped)
+            while ((_allowed <= round || _received() * _rounds / ForecastCount + RoundsAhead < round) && !_stopped)
                 Monitor.Wait(_lock, millisecondsTimeout: 10);
             return !_stopped;
         }

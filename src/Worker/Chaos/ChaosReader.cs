@@ -24,7 +24,7 @@ internal sealed class ChaosReader : IDisposable
                 Port = port,
                 ClientId = $"chaos-reader-{Environment.ProcessId}",
                 SessionExpiry = TimeSpan.FromHours(1),
-                Subscriptions = [new MqttSubscription("streamrnn/chaos/+/forecast"), new MqttSubscription("streamrnn/chaos/+/anomaly")],
+                Subscriptions = [new MqttSubscription("streamrnn/chaos/+/+/forecast"), new MqttSubscription("streamrnn/chaos/+/+/anomaly")],
                 MinimumPause = TimeSpan.FromSeconds(0.02),
                 MaximumPause = TimeSpan.FromSeconds(0.1),
             },

@@ -68,7 +68,7 @@ internal sealed class ChaosRun((string Host, int Port)? broker, int rounds)
         if (kills > 0)
             worker.WaitUntilReady();
         devices.Finish(Patience);
-        long expected = (long)rounds * ChaosDevices.Streams;
+        long expected = devices.ForecastCount;
         long arrived = 0;
         while (reader.ForecastCount < expected)   // as long as it takes, while some arrive
         {

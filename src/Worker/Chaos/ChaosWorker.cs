@@ -29,6 +29,8 @@ internal sealed class ChaosWorker((string Host, int Port)? broker, int port, str
         ProcessStartInfo start = OwnExecutable.With(
             ["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", $"{(hasty ? 1 + (_lives % 3) : 2)}"]);
         start.Environment["StreamRnn__Mqtt__ClientId"] = client;
+        foreach ((string key, string value) in ChaosDevices.Rules)
+            start.Environment[$"StreamRnn__Rules__{key}"] = value;
         if (hasty)
         {
             start.Environment["StreamRnn__Durability__CommitInterval"] = "00:00:00.002";
