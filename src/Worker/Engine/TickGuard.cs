@@ -88,6 +88,8 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
         (top.Newest, top.Number) = (long.MinValue, long.MinValue);
         if (top.HeldCount == 0)
             top.Highest = long.MinValue;
+        foreach (ref Held held in Ticks[..top.HeldCount])
+            held = held with { Number = long.MinValue };
     }
 
     /// <summary>Decides on the next tick of the stream.</summary>

@@ -20,13 +20,13 @@ public sealed class TickRuleRecoveryTests
         (new("dropped/#"), new TickRule { Late = LateTicks.Drop }),
     ];
 
-    [Theory, InlineData(false), InlineData(true)]
-    public void Killed_a_hundred_times_it_says_what_one_says_that_nobody_disturbed(bool powerLoss)
+    [Theory, InlineData(false, null), InlineData(true, null), InlineData(false, 7)]
+    public void Killed_a_hundred_times_it_says_what_one_says_that_nobody_disturbed(bool powerLoss, int? streamsInMemory)
     {
         const int Kills = 100;
         (string Topic, string Payload)[] packets = Packets();
         Outcome undisturbed = Play(packets, kills: 0, powerLoss: false);
-        Outcome killed = Play(packets, Kills, powerLoss);
+        Outcome killed = Play(packets, Kills, powerLoss, streamsInMemory);
 
         Assert.True(killed.Snapshots > 20 && killed.Replayed > 50, $"{killed.Snapshots} snapshots, {killed.Replayed} stepped again: the test tests nothing");
         Assert.True(undisturbed.Late > 100 && undisturbed.Repeated > 100 && undisturbed.Held > 5, $"{undisturbed}");
@@ -73,7 +73,7 @@ public sealed class TickRuleRecoveryTests
         Assert.Equal(Enumerable.Range(0, 300).Select(number => (number + 1L, (double)number)), outputs.Select(forecast => (forecast.Verdict.N, forecast.Value)));
     }
 
-    private static Outcome Play((string Topic, string Payload)[] packets, int kills, bool powerLoss)
+    private static Outcome Play((string Topic, string Payload)[] packets, int kills, bool powerLoss, int? streamsInMemory = null)
     {
         Random random = new(Seed);
         HashSet<string> outputs = [];
@@ -83,7 +83,7 @@ public sealed class TickRuleRecoveryTests
         for (int kill = 0, next = 0; kill <= kills; kill++)
         {
             List<Forecast> seen = [];
-            DurableEngine engine = new(files, 1 + (kill % 3), seen, rules: Rules);
+            DurableEngine engine = new(files, 1 + (kill % 3), seen, streamsInMemory: streamsInMemory, rules: Rules);
             PacketSource source = engine.State.Log.Open("broker", DuplicateRule.UntilBarrier, isResumed: true);
             PacketLedger ledger = new(4096, () => { });
             replayed += engine.Replayed;

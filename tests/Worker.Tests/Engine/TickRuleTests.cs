@@ -140,6 +140,17 @@ public sealed class TickRuleTests : IDisposable
     }
 
     [Fact]
+    public void A_stream_that_was_reset_takes_a_producer_that_counts_anew_and_keeps_what_is_held()
+    {
+        Outcome outcome = Run(Reorder with { Once = TickOnce.Sequence }, [Numbered(100, 500), Numbered(101, 501), Numbered(110, 502),
+            Tick.Ask(TickControl.Reset, position: 0, stream: 0), Numbered(50, 0), Numbered(111, 1), Numbered(112, 2), Numbered(130, 3), Numbered(130, 2)]);
+
+        Assert.Equal([500, 501, 0, 502, 1, 2, 3], outcome.Steps[0].Select(step => step.Value));
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7], outcome.Steps[0].Select(step => step.N));
+        Assert.Equal(1, outcome.Repeated);
+    }
+
+    [Fact]
     public void Every_packet_is_acknowledged_when_its_ticks_are_stepped_held_or_dropped()
     {
         PacketLedger ledger = new(1000, () => { });

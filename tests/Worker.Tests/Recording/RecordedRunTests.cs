@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text;
+using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Recording;
 using StreamRnn.Worker.Tests.EndToEnd;
 
@@ -77,6 +79,41 @@ public sealed class RecordedRunTests(RecordedRows recorded) : IClassFixture<Reco
         {
             running.Dispose();
         }
+    }
+
+    [Fact]
+    public void Ticks_that_were_held_or_dropped_are_recorded_as_they_were_stepped()
+    {
+        string folder = recorded.NewFolder();
+        WorkerInProcess worker = WorkerInProcess.Embedded(options => options with
+        {
+            Record = folder,
+            Shards = 2,
+            Rules =
+            [
+                new PatternRuleOptions { Pattern = "held/#", Late = LateTicks.Reorder, LateBound = TimeSpan.FromSeconds(40), LateCapacity = 3 },
+                new PatternRuleOptions { Pattern = "late/#", Late = LateTicks.Drop },
+            ],
+        });
+        using MqttPeer reader = new(worker.Port, "streamrnn/#");
+        using (MqttPeer device = new(worker.Port))
+        {
+            for (int i = 0; i < 400; i++)
+            {
+                int second = 10 * (i ^ (i % 5));   // out of order by up to seventy seconds
+                foreach (string topic in new[] { "held/a", "held/b", "late/a", "free/a" })
+                {
+                    device.Publish(topic, string.Create(CultureInfo.InvariantCulture,
+                        $$"""{"ts":{{1_767_225_600 + second}},"value":{{Math.Round(Math.Sin(second * 0.01), 3)}}}"""));
+                }
+            }
+            device.Drain();
+        }
+        worker.Dispose();
+        long dropped = worker.Worker.Faults.Of(TickFault.Late);
+        Assert.InRange(dropped, 100, 1000);
+        Wait.Until(() => Forecasts(reader.Messages).Length == 1600 - dropped, "every forecast, those of the drain too");
+        AssertReplayed(folder, reader.Messages);
     }
 
     private void AssertReplayed(string folder, Message[] published)
