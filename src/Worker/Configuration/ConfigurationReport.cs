@@ -104,6 +104,11 @@ internal sealed record ConfigurationReport
             ? "states live in memory: a restart begins every stream anew; name a DataDir (--data-dir) to keep them"
             : $"states outlive the process in {options.DataDir}, committed every {options.Durability.CommitInterval.TotalMilliseconds:0} ms at most";
 
+        if (options.TickRules.Any(entry => entry.Rule.Late != LateTicks.Accept) && options.Limits.FarFuture > TimeSpan.Zero)
+        {
+            yield return $"a tick up to {options.Limits.FarFuture.ToString("c", CultureInfo.InvariantCulture)} ahead of its arrival is taken in and makes those behind it late: "
+                + "let Limits:FarFuture be what the devices' clocks are worth";
+        }
         if (options.DataDir is null && options.TickRules.Any(entry => entry.Rule.Once != TickOnce.None))
             yield return "without a DataDir, Once holds within one life of the process: what came before a restart is not known after it";
         if (options.Record is not null)

@@ -90,6 +90,11 @@ public class WorkerConfigurationTests
         Assert.Equal([("plant/+", true), ("plant/exempt/#", false), ("plant/#", false), ("old/#", false)],
             options.Numbering.Select(topics => (topics.Filter, topics.AreNumbered)));
         Assert.Empty(Load(("Mqtt:Host", "broker"), ("Rules:0:Pattern", "a"), ("Rules:0:Late", "Drop")).Numbering);
+        ConfigurationReport report = ConfigurationReport.Of(options, ModelCatalog.Load(options));
+        Assert.Equal("'plant/#': ticks are held for 00:00:30, at most 16 of a stream, and step in order", report.Rules[2]);
+        Assert.Equal("every stream: ticks step as they come", report.Rules[^1]);
+        Assert.Contains(report.Notes, note => note.StartsWith("a tick up to 01:00:00 ahead", StringComparison.Ordinal));
+        Assert.Contains(report.Notes, note => note.StartsWith("without a DataDir, Once holds", StringComparison.Ordinal));
         Assert.True(BytesOf(options) > BytesOf(Load(("Mqtt:Host", "broker"))));
 
         static long BytesOf(StreamRnnOptions options) => MemoryBound.Of(options, ModelCatalog.Load(options)).Streams;
