@@ -7,7 +7,8 @@ namespace StreamRnn.Ingest;
 public sealed class TickQueue
 {
     private readonly Tick[] _ring;
-    private readonly object _lock = new();
+    private readonly object _lock = new();       // producers wait on it for room
+    private readonly ThreadSignal _ready = new();   // the shard waits for it
     private int _head;
     private int _count;
     private int _reserved;
@@ -29,14 +30,16 @@ public sealed class TickQueue
     /// <summary>Adds all of the ticks or, where they do not fit, none.</summary>
     public bool TryAdd(ReadOnlySpan<Tick> ticks)
     {
+        bool wakes;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_completed, this);
             if (ticks.Length > Room)
                 return false;
-            Append(ticks);
-            return true;
+            wakes = Append(ticks);
         }
+        Wake(wakes);
+        return true;
     }
 
     /// <summary>
@@ -77,11 +80,13 @@ public sealed class TickQueue
     /// <summary>Adds ticks to room that <see cref="TryReserve"/> or <see cref="Reserve"/> set aside.</summary>
     public void AddReserved(ReadOnlySpan<Tick> ticks)
     {
+        bool wakes;
         lock (_lock)
         {
             _reserved -= ticks.Length;
-            Append(ticks);
+            wakes = Append(ticks);
         }
+        Wake(wakes);
     }
 
     /// <summary>Gives reserved room back.</summary>
@@ -98,46 +103,41 @@ public sealed class TickQueue
     /// <summary>Adds the ticks in order and waits, in pieces if need be, until the last has been taken in.</summary>
     public void Add(ReadOnlySpan<Tick> ticks)
     {
+        bool wakes;
         lock (_lock)
         {
             while (true)
             {
                 ObjectDisposedException.ThrowIf(_completed, this);
                 int fit = Math.Min(ticks.Length, Room);
-                Append(ticks[..fit]);
+                wakes = Append(ticks[..fit]);
                 ticks = ticks[fit..];
                 if (ticks.IsEmpty)
-                    return;
+                    break;
+                Wake(wakes);
                 _waitingProducers++;
                 Monitor.Wait(_lock);
                 _waitingProducers--;
             }
         }
+        Wake(wakes);
     }
 
     /// <summary>Takes what is there, waiting while nothing is. Called by the shard's thread only.</summary>
     /// <returns>0 when the queue is complete and empty.</returns>
     public int Take(Span<Tick> into)
     {
-        lock (_lock)
+        while (true)
         {
-            while (_count == 0)
+            lock (_lock)
             {
+                if (_count > 0)
+                    return TakeReady(into);
                 if (_completed)
                     return 0;
                 _readerWaits = true;
-                Monitor.Wait(_lock);
             }
-
-            int taken = Math.Min(into.Length, _count);
-            int first = Math.Min(taken, _ring.Length - _head);
-            _ring.AsSpan(_head, first).CopyTo(into);
-            _ring.AsSpan(0, taken - first).CopyTo(into[first..]);
-            _head = (_head + taken) % _ring.Length;
-            _count -= taken;
-            if (_waitingProducers > 0 && (_count == 0 || Room >= _ring.Length / 2))
-                Monitor.PulseAll(_lock);   // not for every little room: two threads that wake each other cost more than the steps
-            return taken;
+            _ready.Wait();
         }
     }
 
@@ -149,23 +149,42 @@ public sealed class TickQueue
             _completed = true;
             Monitor.PulseAll(_lock);
         }
+        _ready.Set();
     }
 
     private int Room => _ring.Length - _count - _reserved;
 
-    private void Append(ReadOnlySpan<Tick> ticks)
+    private int TakeReady(Span<Tick> into)
+    {
+        int taken = Math.Min(into.Length, _count);
+        int first = Math.Min(taken, _ring.Length - _head);
+        _ring.AsSpan(_head, first).CopyTo(into);
+        _ring.AsSpan(0, taken - first).CopyTo(into[first..]);
+        _head = (_head + taken) % _ring.Length;
+        _count -= taken;
+        if (_waitingProducers > 0 && (_count == 0 || Room >= _ring.Length / 2))
+            Monitor.PulseAll(_lock);   // not for every little room: two threads that wake each other cost more than the steps
+        return taken;
+    }
+
+    /// <returns>Whether the shard is to be woken: once, however many ticks come before it is awake.</returns>
+    private bool Append(ReadOnlySpan<Tick> ticks)
     {
         if (ticks.IsEmpty)
-            return;
+            return false;
         int tail = (_head + _count) % _ring.Length;
         int first = Math.Min(ticks.Length, _ring.Length - tail);
         ticks[..first].CopyTo(_ring.AsSpan(tail));
         ticks[first..].CopyTo(_ring);
         _count += ticks.Length;
-        if (_readerWaits)
-        {
-            _readerWaits = false;   // one wake-up is enough, however many ticks come before the reader has the lock
-            Monitor.PulseAll(_lock);
-        }
+        bool wakes = _readerWaits;
+        _readerWaits = false;
+        return wakes;
+    }
+
+    private void Wake(bool wakes)
+    {
+        if (wakes)
+            _ready.Set();
     }
 }
