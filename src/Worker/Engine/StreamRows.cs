@@ -333,6 +333,7 @@ internal sealed class StreamRows
         _store!.HasRoom();
         _places[index].Slot = slot;
         Free(kind, row);
+        return true;
     }
 
     /// <summary>Makes a stream's row one of another kind, where it is: in memory or on the disk.</summary>
@@ -371,7 +372,6 @@ internal sealed class StreamRows
             _owners[kind].Clear(row);
         _slabs[kind].Remove(row);
         _inMemory--;
-        return true;
     }
 
     private bool KeepsRule(int index, ref readonly StreamPlace place, int setup) => Kinds[_map.KindOf(StreamOf(index), setup)].Rule == Kinds[place.Kind].Rule;
