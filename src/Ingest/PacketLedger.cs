@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using StreamRnn.Ingest.Mqtt;
 
 namespace StreamRnn.Ingest;
@@ -37,6 +38,9 @@ public sealed class PacketLedger
         _ring = new Entry[BitOperations.RoundUpToPowerOf2((uint)capacity)];
         (_due, _send) = (due, send);
     }
+
+    /// <summary>Memory of a ledger, in bytes.</summary>
+    public static long MemoryBoundBytes(int capacity) => BitOperations.RoundUpToPowerOf2((uint)capacity) * (long)Unsafe.SizeOf<Entry>();
 
     /// <summary>
     /// Until <see cref="SendGathered"/>, what the calling thread makes due it will send itself: waking a writer costs more than the few

@@ -28,6 +28,13 @@ public sealed record BrokerOptions : IValidatableObject
     [Range(1, 100_000)]
     public int Clients { get; init; } = 256;
 
+    /// <summary>
+    /// Sessions, of clients that are connected and of those that will come back; a further one ends the one that would expire first. Each may take
+    /// up to half a megabyte, so that no packet it sends again is stepped twice.
+    /// </summary>
+    [Range(1, 1 << 20)]
+    public int Sessions { get; init; } = 4096;
+
     /// <summary>Retained messages kept; a further topic is not retained.</summary>
     [Range(0, 1_000_000)]
     public int RetainedMessages { get; init; } = 10_000;

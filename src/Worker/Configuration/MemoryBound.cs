@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using StreamRnn.Cells;
 using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
@@ -14,7 +15,7 @@ namespace StreamRnn.Worker.Configuration;
 /// <param name="Queues">Full queues before the shards and before the publisher.</param>
 /// <param name="Connections">What the MQTT layer buffers when every connection is as slow, and every packet as large, as is allowed.</param>
 /// <param name="Sessions">What is remembered of unacknowledged packets, so that they are not stepped twice, in as many sessions as there may be.</param>
-/// <param name="Durability">Frames of the log that are being filled and written, and pieces of a snapshot; 0 without a data directory.</param>
+/// <param name="Durability">Frames of the log that are being filled and written, and what of a snapshot is; 0 without a data directory.</param>
 internal sealed record MemoryBound(long Streams, long Queues, long Connections, long Sessions, long Durability)
 {
     // An id and a hash at most three quarters full, and an entry, while both double: see StreamDirectory.
@@ -26,12 +27,16 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections, 
     // Whose a row is, and the slots of a file that are free, while both double.
     private const int OwnerBytes = 2 * 2 * sizeof(int);
 
+    // A buffer and the one twice as large that takes its place.
+    private const long Doubling = 3;
+
     public long Total => Streams + Queues + Connections + Sessions + Durability;
 
     public static MemoryBound Of(StreamRnnOptions options, ModelCatalog models)
     {
         int shards = options.EffectiveShards;
         long forecasts = options.Publish.Capacity + (ForecastQueue.BlockForecasts * (shards + 1L));
+        MqttBrokerOptions broker = LinkOptions.Broker(options);
         IReadOnlyList<RowKind> kinds = models.Kinds(options.TickRules);
         return new MemoryBound(
             Rows(options.EffectiveStreamsInMemory, shards, kinds)
@@ -39,12 +44,17 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections, 
                 + (options.WatchedStreams * (long)LiveBoard.BytesPerStream),
             (shards * (long)options.EffectiveQueueCapacity * Unsafe.SizeOf<Tick>()) + (forecasts * Unsafe.SizeOf<Forecast>()),
             options.Broker.Enabled
-                ? LinkOptions.Broker(options).MemoryBoundBytes
+                ? broker.MemoryBoundBytes
                 : LinkOptions.Receiver(options).MemoryBoundBytes + LinkOptions.Sender(options).MemoryBoundBytes,
             options.Broker.Enabled
-                ? LinkOptions.Broker(options).MaximumSessions * PacketSource.MemoryBoundBytes(LinkOptions.Broker(options).ReceiveMaximum)
+                ? (broker.MaximumSessions * PacketSource.MemoryBoundBytes(broker.ReceiveMaximum))
+                    + (broker.MaximumConnections * PacketLedger.MemoryBoundBytes(2 * broker.ReceiveMaximum))
                 : PacketSource.MemoryBoundBytes(JournalState.OutsideCapacity),
-            options.DataDir is null ? 0 : InputLog.MemoryBoundBytes + RowExchange.MemoryBoundBytes(shards, kinds.Max(kind => kind.RowFloats * sizeof(float))));
+            options.DataDir is null ? 0
+                : InputLog.MemoryBoundBytes + RowExchange.MemoryBoundBytes(shards, kinds.Max(kind => kind.RowFloats * sizeof(float)))
+                    + (options.Broker.Enabled
+                        ? (broker.MaximumSessions * SourceTable.MostBytes(broker.ReceiveMaximum)) + (Doubling * (broker.MaximumTotalQueuedBytes + broker.MaximumRetainedBytes))
+                        : SourceTable.MostBytes(JournalState.OutsideCapacity)));
     }
 
     /// <summary>Rows of the largest kind; and of each kind those of a batch, which are in memory whatever is there beside, and a page that is not full.</summary>

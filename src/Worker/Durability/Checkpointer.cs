@@ -269,7 +269,7 @@ internal sealed class Checkpointer
             {
                 file = _store.Create(head);
                 WriteNames(file, head);
-                SnapshotFile.Append(file, SnapshotSection.Sources, cut.Sources);
+                SnapshotFile.Append(file, SnapshotSection.Sources, cut.Sources.Span);
             }
             finally
             {

@@ -244,7 +244,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
             long position = _filling.NextPosition - 1;
             at(position);
             router.AddReservedEach(Tick.Ask(control, position));
-            return new LogCut(position, _state.DefinedStreams, control == TickControl.Cut ? [] : SourceTable.Write(_state.Sources));
+            return new LogCut(position, _state.DefinedStreams, control == TickControl.Cut ? default : SourceTable.Write(_state.Sources));
         }
     }
 
@@ -530,4 +530,4 @@ internal sealed class InputLog : ITickJournal, IDisposable
 /// <summary>A place in the order of everything, and what the log knows there.</summary>
 /// <param name="Streams">Names written down before it.</param>
 /// <param name="Sources">Sessions, see <see cref="SourceTable"/>; empty where nothing is saved.</param>
-internal sealed record LogCut(long Position, int Streams, byte[] Sources);
+internal sealed record LogCut(long Position, int Streams, ReadOnlyMemory<byte> Sources);

@@ -11,9 +11,17 @@ namespace StreamRnn.Worker.Durability;
 /// </summary>
 internal static class SourceTable
 {
-    public static byte[] Write(IReadOnlyCollection<PacketSource> sources)
+    private const int SourceBytes = 11 + 64;   // a client id is rarely longer; then the table is made twice
+    private const int PacketBytes = 19;
+
+    /// <summary>Most bytes of a session.</summary>
+    /// <param name="capacity">Packets it may have unacknowledged.</param>
+    public static long MostBytes(int capacity) => SourceBytes + (2L * capacity * PacketBytes);
+
+    /// <summary>Nothing may change meanwhile.</summary>
+    public static ReadOnlyMemory<byte> Write(IReadOnlyCollection<PacketSource> sources)
     {
-        using MemoryStream bytes = new();
+        using MemoryStream bytes = new(sizeof(int) + sources.Sum(source => SourceBytes + (source.RememberedCount * PacketBytes)));   // made once: it may be large
         using BinaryWriter writer = new(bytes);
         writer.Write(sources.Count);
         foreach (PacketSource source in sources)
@@ -21,9 +29,8 @@ internal static class SourceTable
             writer.Write(source.Id);
             writer.Write((byte)source.Rule);
             writer.Write(source.Name);
-            (byte Qos, PacketSource.Received Packet)[] packets = [.. source.Remembered];
-            writer.Write(packets.Length);
-            foreach ((byte qos, PacketSource.Received packet) in packets)
+            writer.Write(source.RememberedCount);
+            foreach ((byte qos, PacketSource.Received packet) in source.Remembered)
             {
                 writer.Write(qos);
                 writer.Write(packet.PacketId);
@@ -31,7 +38,7 @@ internal static class SourceTable
                 writer.Write(packet.Position);
             }
         }
-        return bytes.ToArray();
+        return bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
     }
 
     public static void Read(byte[] bytes, JournalState into)

@@ -41,6 +41,7 @@ internal static class LinkOptions
         Password = PasswordFile.Read(options.Broker.PasswordFile),
         AllowAnonymous = options.Broker.AllowAnonymous,
         MaximumConnections = options.Broker.Clients,
+        MaximumSessions = options.Broker.Sessions,
         MaximumRetainedMessages = options.Broker.RetainedMessages,
         MaximumPacketBytes = (2 * options.Limits.PayloadBytes) + PacketOverhead,
     };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
@@ -61,6 +62,8 @@ public class WorkerConfigurationTests
         Assert.InRange(million.Streams, 50_000 * (perStream - 1100), (50_000 * perStream) + (1_000_000L * 1100));
         Assert.InRange(million.Durability, 8 << 20, 64 << 20);
         Assert.InRange(million.Sessions, 1 << 20, 32 << 20);
+        Assert.Equal(BoundOf(("Broker:Enabled", "true")).Sessions - BoundOf(("Broker:Enabled", "true"), ("Broker:Sessions", "2048")).Sessions,
+            2048 * PacketSource.MemoryBoundBytes(4096));
         Assert.True(BoundOf(("Broker:Enabled", "true"), ("Broker:Clients", "10")).Connections < BoundOf(("Broker:Enabled", "true")).Connections);
 
         static MemoryBound BoundOf(params (string, string)[] settings)
@@ -178,6 +181,7 @@ public class WorkerConfigurationTests
     [InlineData("Mqtt:Subscriptions:0:Qos", "-1", "3")]
     [InlineData("Broker:Port", "-1", "65536")]
     [InlineData("Broker:Clients", "0", "100001")]
+    [InlineData("Broker:Sessions", "0", "1048577")]
     [InlineData("Broker:RetainedMessages", "-1", "1000001")]
     [InlineData("Publish:Qos", "-1", "2")]
     [InlineData("Publish:Capacity", "255", "16777217")]
