@@ -82,7 +82,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
 
     /// <summary>Sends a message, or above QoS 0 keeps it until it can be sent, or drops it by the rules and counts.</summary>
     /// <remarks>
-    /// After a restart, until the client has caught up, it is the oldest that go where there is no room, uncounted: what is published again
+    /// After a restart, until the client has caught up, it is the oldest that go where there is no room, counted apart: what is published again
     /// the client may have long since, and what it lacks is at the end.
     /// </remarks>
     public void Deliver(in Delivery delivery, long now)
@@ -100,6 +100,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         {
             _waitingBytes -= oldest.Message.Size;
             budget.Return(oldest.Message.Size);
+            counters.MessageDropped(MqttBrokerDrop.Overtaken);
         }
         if (!taken)
         {

@@ -59,6 +59,12 @@ public enum MqttBrokerDrop
 
     /// <summary>Lost with a session that expired or was pushed out.</summary>
     SessionEnded = 5,
+
+    /// <summary>
+    /// From the queue of a session that has not caught up since a restart, to make room for newer ones. What is published again its client may have
+    /// had before: how many are really missing the client's own numbers say.
+    /// </summary>
+    Overtaken = 6,
 }
 
 /// <summary>What the broker has done since it started. Any thread may read.</summary>
