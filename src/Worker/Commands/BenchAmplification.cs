@@ -24,10 +24,10 @@ internal static class BenchAmplification
             FeedUntil(bench, bench.SnapshotCount + 1, patience);
             (long ticks, long log, long snapshotBytes, long snapshots) = (bench.Sent, bench.Log.WrittenBytes, bench.SnapshotBytes, bench.SnapshotCount);
             (long evicted, long returned) = (bench.Cold?.Evicted.Bytes ?? 0, bench.Cold?.Returned.Bytes ?? 0);
-            long startedAt = Stopwatch.GetTimestamp();
+            TimeSpan cpu = Environment.CpuUsage.TotalTime;
             FeedUntil(bench, snapshots + Snapshots, patience);
             double fed = bench.Sent - ticks;
-            return new AmplificationLine(name, streams, streamsInMemory ?? streams, fed / Stopwatch.GetElapsedTime(startedAt).TotalSeconds,
+            return new AmplificationLine(name, streams, streamsInMemory ?? streams, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / fed,
                 bench.SnapshotCount - snapshots, (bench.Log.WrittenBytes - log) / fed, (bench.SnapshotBytes - snapshotBytes) / fed,
                 ((bench.Cold?.Evicted.Bytes ?? 0) - evicted) / fed, ((bench.Cold?.Returned.Bytes ?? 0) - returned) / fed);
         }
@@ -45,14 +45,15 @@ internal static class BenchAmplification
 }
 
 /// <summary>What a flow wrote per tick.</summary>
+/// <param name="CpuMicroseconds">Of the whole process, per tick.</param>
 /// <param name="Snapshots">In the time it was looked at.</param>
 /// <param name="EvictedBytesPerTick">To the files of idle streams; not part of the amplification, because nothing of it is ever flushed.</param>
-internal sealed record AmplificationLine(string Case, int Streams, int StreamsInMemory, double PerSecond, long Snapshots, double LogBytesPerTick,
+internal sealed record AmplificationLine(string Case, int Streams, int StreamsInMemory, double CpuMicroseconds, long Snapshots, double LogBytesPerTick,
     double SnapshotBytesPerTick, double EvictedBytesPerTick, double ReturnedBytesPerTick)
 {
     /// <summary>Log and snapshots over log.</summary>
     public double Amplification => (LogBytesPerTick + SnapshotBytesPerTick) / LogBytesPerTick;
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"  {Case,-18}{Streams,10:n0} streams, {StreamsInMemory,9:n0} in memory {PerSecond,10:n0} ticks/s "
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"  {Case,-18}{Streams,10:n0} streams, {StreamsInMemory,9:n0} in memory {CpuMicroseconds,6:0.00} us CPU a tick "
         + $"{LogBytesPerTick,6:0.0} B of log {SnapshotBytesPerTick,7:0.0} B of {Snapshots} snapshots: {Amplification,5:0.00}x; idle states {EvictedBytesPerTick,6:0.0} B out {ReturnedBytesPerTick,6:0.0} B in");
 }
