@@ -16,9 +16,9 @@ public sealed class PacketLedger
     [ThreadStatic] private static List<PacketLedger>? t_gathered;   // of this thread
     [ThreadStatic] private static bool t_gathering;
 
-    private readonly Entry[] _ring;   // a power of two, so that a packet finds its entry by a mask
-    private readonly Action _due;
-    private readonly Action? _send;
+    private Entry[] _ring;   // a power of two, so that a packet finds its entry by a mask
+    private Action _due;
+    private Action? _send;
     private long _opened;
     private long _taken;
 
@@ -58,7 +58,7 @@ public sealed class PacketLedger
         t_gathering = false;
         List<PacketLedger> gathered = t_gathered!;
         foreach (PacketLedger ledger in gathered)
-            ledger._send!();
+            ledger._send?.Invoke();
         gathered.Clear();
     }
 
@@ -122,6 +122,13 @@ public sealed class PacketLedger
         return count;
     }
 
+    /// <summary>
+    /// The connection is gone: nothing is due any more, and nothing of it is held. Queues forget a tick, and so the ledger it came by, only
+    /// when its place in them is used again; without this each connection of a device that connects for one message would stay there, whole.
+    /// Not while <see cref="Take"/> runs.
+    /// </summary>
+    public void Close() => (_due, _send, _ring) = (static () => { }, null, [new Entry { Pending = -1 }]);
+
     private bool IsDone(long packet) => packet < Volatile.Read(ref _opened) && Volatile.Read(ref At(packet).Pending) == 0;
 
     private void Done(long packet)
@@ -135,7 +142,11 @@ public sealed class PacketLedger
             _due();
     }
 
-    private ref Entry At(long packet) => ref _ring[packet & (_ring.Length - 1)];
+    private ref Entry At(long packet)
+    {
+        Entry[] ring = _ring;   // once: it may be closed meanwhile
+        return ref ring[packet & (ring.Length - 1)];
+    }
 
     private struct Entry
     {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace StreamRnn.Ingest.Tests;
 
 public class PacketLedgerTests
@@ -137,5 +139,33 @@ public class PacketLedgerTests
         Assert.False(timedOut);
         Assert.Equal(Packets, acknowledged);
         Assert.True(inOrder);
+    }
+
+    [Fact]
+    public void A_ledger_that_is_closed_is_owed_nothing_and_holds_nothing()
+    {
+        PacketLedger ledger = WithConnection(out WeakReference connection);
+        for (ushort id = 1; id <= 8; id++)
+            ledger.TryOpen(id, 1, 1);
+        ledger.Complete(0);
+        ledger.Close();
+
+        // A shard or the log may be done with its ticks long after.
+        PacketLedger.Gather();
+        for (long packet = 1; packet < 8; packet++)
+            ledger.Complete(packet);
+        PacketLedger.SendGathered();
+        Assert.Equal(0, ledger.Take(_into));
+        GC.Collect();
+        Assert.False(connection.IsAlive);
+        GC.KeepAlive(ledger);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static PacketLedger WithConnection(out WeakReference connection)
+    {
+        object one = new();
+        connection = new WeakReference(one);
+        return new PacketLedger(8, () => GC.KeepAlive(one), () => GC.KeepAlive(one));
     }
 }

@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using StreamRnn.Ingest.Tests.Mqtt.Client;
+using StreamRnn.Worker.Soak;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
@@ -26,6 +28,24 @@ public sealed class LoadTests
     {
         using WorkerProcess worker = WorkerProcess.Start(Tiny, "--embedded-broker", "0");
         Load(worker, worker.BrokerPort);
+    }
+
+    [Fact]
+    public void Devices_that_connect_for_one_message_each_leave_nothing_behind()
+    {
+        // A connection takes 150 KB. Were they kept until the queues have gone round, these would be 120 MB.
+        const int Connections = 800;
+        using WorkerProcess worker = WorkerProcess.Start(new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = "0x5000000" }, "--embedded-broker", "0");
+        byte[] message = [0x32, 10, 0, 4, .. "a/bc"u8, 0, 1, .. "20"u8];
+        byte[] acknowledgement = new byte[4];
+        for (int i = 0; i < Connections; i++)
+        {
+            using Socket device = SoakConnection.Connect(worker.BrokerPort, $"device-{i}");
+            device.Send(message);
+            Assert.Equal(4, device.Receive(acknowledgement));
+        }
+        Assert.Equal(0, worker.Terminate());
+        Assert.Contains($"Drained: {Connections} ticks accepted, {Connections} stepped", worker.Log);
     }
 
     private static void Load(WorkerProcess worker, int port)

@@ -49,11 +49,12 @@ internal sealed class WorkerProcess : IDisposable
     /// <summary>Starts it and waits until ticks can arrive.</summary>
     public static WorkerProcess Start(params IEnumerable<string> args) => Start(new Dictionary<string, string>(), args);
 
-    /// <param name="settings">Of the section StreamRnn, by their names in the environment: <c>Limits__QueueCapacity</c>.</param>
+    /// <param name="settings">Of the section StreamRnn, by their names in the environment: <c>Limits__QueueCapacity</c>; or of the runtime, DOTNET_.</param>
     public static WorkerProcess Start(IReadOnlyDictionary<string, string> settings, params IEnumerable<string> args)
     {
         int port = MosquittoBroker.FreePort();
-        Dictionary<string, string> environment = settings.ToDictionary(setting => "StreamRnn__" + setting.Key, setting => setting.Value);
+        Dictionary<string, string> environment = settings.ToDictionary(
+            setting => setting.Key.StartsWith("DOTNET_", StringComparison.Ordinal) ? setting.Key : "StreamRnn__" + setting.Key, setting => setting.Value);
         WorkerProcess worker = new(Executable.Start(["run", "--probes", $"{port}", .. args], environment: environment));
         using HttpClient http = new();
         Wait.Until(() =>

@@ -122,6 +122,8 @@ internal sealed class BrokerProtocol
 
     public void End(BrokerVerdict verdict)
     {
+        lock (_taking)
+            _ledger.Close();
         if (_session is null)
             return;
         bool withWill = _keepWill || verdict.Reason != MqttBrokerClose.ClientDisconnected;

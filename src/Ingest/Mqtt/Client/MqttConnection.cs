@@ -90,6 +90,7 @@ internal sealed class MqttConnection : IDisposable
     {
         _link.Close();
         _sender.Stop();
+        _incoming.Ledger.Close();
         _link.Dispose();
     }
 
