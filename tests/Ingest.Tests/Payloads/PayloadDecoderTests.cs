@@ -262,6 +262,8 @@ public class PayloadDecoderTests
         {
             foreach (byte[] payload in payloads)
                 PayloadDecoder.Decode(payload, Arrival, TimeZoneInfo.Utc, _readings);
+            PayloadDecoder.Decode("{\"seq\":7,\"n\":1e3,\"value\":1}"u8, Arrival, TimeZoneInfo.Utc, _readings, isNumbered: true);
+            PayloadDecoder.Decode("{\"seq\":7.5,\"value\":1}"u8, Arrival, TimeZoneInfo.Utc, _readings, isNumbered: true);
         }
         Assert.Equal(0, Allocations.Least(1000, All));
     }
