@@ -32,6 +32,7 @@ internal sealed class StreamWorker : IDisposable
     private readonly ILogger _logger;
     private readonly string? _dataDir;
     private ControlSocket? _control;
+    private long _heldAtStart;
     private bool _started;
     private bool _stopped;
     private string? _failure;
@@ -117,8 +118,15 @@ internal sealed class StreamWorker : IDisposable
     /// <summary><see cref="Status"/> and what is counted, as JSON.</summary>
     public ReadOnlyMemory<byte> WriteStatus() => StatusJson.Write(Status, _metrics.Read());
 
-    /// <summary>Ticks handed to the shards: those that came, and those of an earlier run that were stepped again.</summary>
-    public long AcceptedTickCount => Intake.AcceptedTickCount + RecoveredTickCount;
+    /// <summary>
+    /// Ticks handed to the shards: those that came, those of an earlier run that were stepped again, and those that it held. Each is queued,
+    /// stepped, held, or refused as late or repeated.
+    /// </summary>
+    public long AcceptedTickCount => Intake.AcceptedTickCount + RecoveredTickCount + _heldAtStart;
+
+    /// <summary>Ticks taken in whose forecast has not been handed over.</summary>
+    public long OwedForecastCount =>
+        AcceptedTickCount - Engine.Published - Engine.Held - Faults.Of(TickFault.Late) - Faults.Of(TickFault.Repeated);
 
     /// <summary>Ticks of an earlier run, stepped again from the input log.</summary>
     public long RecoveredTickCount { get; private set; }
@@ -136,6 +144,7 @@ internal sealed class StreamWorker : IDisposable
     {
         _started = true;
         _durable?.Restore(Engine, Link.Sessions);
+        _heldAtStart = Engine.Held;
         Engine.Start();
         Link.StartSending();
         if (_durable is not null)

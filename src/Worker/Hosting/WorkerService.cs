@@ -32,10 +32,10 @@ internal sealed class WorkerService(
         }
         catch (OperationCanceledException)
         {
-            worker.Fail($"gave up draining: the broker does not take the forecasts of {worker.AcceptedTickCount - worker.Engine.Published} ticks; "
+            worker.Fail($"gave up draining: the broker does not take the forecasts of {worker.OwedForecastCount} ticks; "
                 + "is it there? What was not acknowledged comes again");
         }
         if (worker.Failure is null)
-            Log.Drained(logger, worker.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total);
+            Log.Drained(logger, worker.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total, worker.Engine.Held);
     }
 }

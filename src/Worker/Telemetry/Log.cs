@@ -8,8 +8,8 @@ internal static partial class Log
     [LoggerMessage(400, LogLevel.Information, "Started: link {Link}, {Shards} shards, model {Model}.")]
     public static partial void Started(ILogger logger, string link, int shards, string model);
 
-    [LoggerMessage(401, LogLevel.Information, "Drained: {Accepted} ticks accepted, {Stepped} stepped, {Published} forecasts published, {Refused} refused.")]
-    public static partial void Drained(ILogger logger, long accepted, long stepped, long published, long refused);
+    [LoggerMessage(401, LogLevel.Information, "Drained: {Accepted} ticks accepted, {Stepped} stepped, {Published} forecasts published, {Refused} refused, {Held} held for the next start.")]
+    public static partial void Drained(ILogger logger, long accepted, long stepped, long published, long refused, long held);
 
     [LoggerMessage(402, LogLevel.Warning, "The password travels to {Host} in the clear: anybody on the way can read it. Set Mqtt:Tls:Enabled.")]
     public static partial void PasswordExposed(ILogger logger, string host);

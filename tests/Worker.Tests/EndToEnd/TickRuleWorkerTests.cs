@@ -46,6 +46,29 @@ public sealed class TickRuleWorkerTests
     }
 
     [Fact]
+    public void A_worker_that_starts_again_counts_what_it_held_as_taken_in()
+    {
+        string folder = Directory.CreateTempSubdirectory("streamrnn-").FullName;
+        try
+        {
+            for (int start = 0; start < 2; start++)
+            {
+                using WorkerInProcess worker = WorkerInProcess.Embedded(options => options with { Rules = Rules, DataDir = folder });
+                using MqttPeer device = new(worker.Port);
+                foreach (int second in new[] { 3, 1, 2 })
+                    device.Publish("held/a", At((100 * start) + second, second));
+                device.Drain();
+                Wait.Until(() => worker.Worker.OwedForecastCount == 0, "every tick is stepped or held");
+                Assert.Equal((3 * (start + 1), 3 * start, 3), (worker.Worker.AcceptedTickCount, worker.Worker.Engine.Stepped, worker.Worker.Engine.Held));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void What_is_held_without_a_data_directory_steps_at_the_stop_in_order()
     {
         WorkerInProcess worker = WorkerInProcess.Embedded(options => options with { Rules = Rules });
