@@ -67,7 +67,6 @@ internal sealed class Checkpointer
     {
         (_log, _engine, _router, _store, _last, _setup, _models, _sessions, _mark) = (log, engine, router, store, last, setup, models, sessions, mark);
         (_settle, _options, _clock, _logger) = (settle, options, clock, logger);
-        _cutAt = _reached = _confirmed = log.AppendedPosition;
         _positionAtSnapshot = last?.Position ?? 0;
         _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
         engine.CutReached = Reached;

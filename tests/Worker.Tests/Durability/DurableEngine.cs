@@ -104,10 +104,11 @@ internal sealed class DurableEngine : IDisposable
     }
 
     /// <summary>The end in order.</summary>
-    public void Stop()
+    /// <param name="patience">How long the broker may take to confirm the last outputs; null for as long as in a worker.</param>
+    public void Stop(TimeSpan? patience = null)
     {
         State.Refuse();
-        State.Stop();
+        State.Stop(patience);
         End();
     }
 

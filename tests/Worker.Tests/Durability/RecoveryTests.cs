@@ -122,6 +122,27 @@ public sealed class RecoveryTests
     }
 
     [Fact]
+    public void A_stop_in_order_takes_nothing_for_confirmed_that_was_only_made_again()
+    {
+        List<Forecast> before = [], after = [];
+        FaultyFiles files = new();
+        DurableEngine first = new(files, shards: 2, before, confirms: false);
+        for (int i = 0; i < 50; i++)
+            first.Send(null, null, 0, $"t{i % 7}", $"{i}", qos: 0);
+        Wait.Until(() => first.Published == 50, "every forecast");
+        FaultyFiles left = files.AfterKill();
+        first.Dispose();
+
+        DurableEngine second = new(left, shards: 2, [], confirms: false);
+        Wait.Until(() => second.Published == 50, "every forecast again");
+        second.Stop(patience: TimeSpan.FromMilliseconds(1));   // the broker is still away
+
+        DurableEngine third = new(left, shards: 1, after);
+        third.Stop();
+        Assert.Equal(InWords(before), InWords(after));
+    }
+
+    [Fact]
     public void Snapshots_hold_what_has_changed_and_the_log_behind_them_goes()
     {
         List<Forecast> outputs = [];
