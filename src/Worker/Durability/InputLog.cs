@@ -18,7 +18,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <summary>Positions of one frame, about: then it goes whatever the interval. Bounds the memory of intake that waits for the disk.</summary>
     public const int FramePositions = 4096;
 
-    /// <summary>Zeros kept behind the end of a segment: a commit of a few ticks then is one block on the disk instead of three.</summary>
+    /// <summary>Zeros kept behind the end of a segment: a commit of a few ticks then is one block on the disk instead of two.</summary>
     private const int Ahead = 64 << 10;
 
     // How often a full disk is asked again.
