@@ -49,17 +49,8 @@ internal static class BenchWire
     }
 
     /// <summary>How long each measurement lasts.</summary>
-    public static Option<TimeSpan> Length() => new("--duration")
-    {
-        Description = $"Length of each measurement; longer is steadier. Written as {Duration.Forms}.",
-        DefaultValueFactory = _ => TimeSpan.FromSeconds(5),
-        CustomParser = result =>
-        {
-            if (!Duration.TryParse(result.Tokens[0].Value, out TimeSpan length) || length < TimeSpan.FromSeconds(0.1))
-                result.AddError($"--duration is '{result.Tokens[0].Value}'; it takes {Duration.Forms}, and at least 100ms.");
-            return length;
-        },
-    };
+    public static Option<TimeSpan> Length() =>
+        Bounded.Duration("--duration", "Length of each measurement; longer is steadier.", "5s", TimeSpan.FromMilliseconds(100));
 
     private static IEnumerable<WireLine> Run(bool durable, double[] rates, double seconds, string? broker)
     {

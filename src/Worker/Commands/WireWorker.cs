@@ -15,16 +15,7 @@ internal sealed class WireWorker : IDisposable
         (Host, Port) = broker ?? ("127.0.0.1", FreePort.Find());
         Topic = $"streamrnn-bench-{Environment.ProcessId}-{Port}-{qos}";   // a name of its own: the broker may serve others
         string[] link = broker is null ? ["--embedded-broker", $"{Port}"] : ["--host", Host, "--port", $"{Port}"];
-        ProcessStartInfo start = new(Environment.ProcessPath!)
-        {
-            WorkingDirectory = AppContext.BaseDirectory,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
-            start.ArgumentList.Add(typeof(WireWorker).Assembly.Location);
-        foreach (string argument in (string[])["run", .. link, "--subscribe", $"{Topic}/#", "--qos", $"{qos}", "--probes", $"{_probes}"])
-            start.ArgumentList.Add(argument);
+        ProcessStartInfo start = OwnExecutable.With(["run", .. link, "--subscribe", $"{Topic}/#", "--qos", $"{qos}", "--probes", $"{_probes}"]);
         start.Environment["StreamRnn__Publish__Qos"] = $"{qos}";
         start.Environment["StreamRnn__Mqtt__ClientId"] = Topic;
         start.Environment["StreamRnn__Mqtt__SessionExpiry"] = "00:00:00";
