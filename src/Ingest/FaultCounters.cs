@@ -55,6 +55,9 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
         report?.Invoke(fault, topic, total);
     }
 
+    /// <summary>Counts a refusal that is no news.</summary>
+    public void Count(TickFault fault) => Interlocked.Increment(ref _totals[(int)fault]);
+
     /// <summary>The beginning of a topic, fit for one line of a log.</summary>
     private static string Printable(ReadOnlySpan<byte> topic)
     {

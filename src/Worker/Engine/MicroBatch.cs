@@ -4,6 +4,10 @@ using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Engine;
 
+/// <summary>Told of a tick that its stream's rule drops.</summary>
+/// <param name="position">In the journal; what an earlier run has dropped comes again.</param>
+public delegate void DropReport(TickFault fault, int stream, long position);
+
 /// <summary>The ticks a shard steps together: whatever is ready, at most one per stream.</summary>
 internal sealed class MicroBatch
 {
@@ -37,8 +41,8 @@ internal sealed class MicroBatch
     /// <summary>Held ticks that were stepped before their bound had passed, for want of room.</summary>
     public long ReleasedEarlyCount => Volatile.Read(ref _releasedEarly);
 
-    /// <summary>Told of each tick that is dropped: why, and its stream.</summary>
-    public Action<TickFault, int>? Refused { get; set; }
+    /// <summary>Told of each tick that is dropped.</summary>
+    public DropReport? Dropped { get; set; }
 
     /// <summary>
     /// Takes ticks from the front until the batch is full or a stream comes for the second time. That tick stays where it is for the
@@ -150,7 +154,7 @@ internal sealed class MicroBatch
         else
             _silent[_silentCount++] = TakenCount;
         if (verdict is TickVerdict.Late or TickVerdict.Repeated)
-            Refused?.Invoke(verdict == TickVerdict.Late ? TickFault.Late : TickFault.Repeated, tick.Stream);
+            Dropped?.Invoke(verdict == TickVerdict.Late ? TickFault.Late : TickFault.Repeated, tick.Stream, tick.Position);
         return verdict != TickVerdict.StepHeldFirst;
     }
 

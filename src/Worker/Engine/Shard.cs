@@ -51,11 +51,11 @@ internal sealed class Shard
     /// <summary>Ticks that were held and stepped early, for want of room.</summary>
     public long ReleasedEarly => _batch.ReleasedEarlyCount;
 
-    /// <summary>Told of each tick that is dropped: why, and its stream. Called by the shard's thread.</summary>
-    public Action<TickFault, int>? Refused
+    /// <summary>Told of each tick that is dropped, by the shard's thread.</summary>
+    public DropReport? Dropped
     {
-        get => _batch.Refused;
-        set => _batch.Refused = value;
+        get => _batch.Dropped;
+        set => _batch.Dropped = value;
     }
 
     public int StreamCount => _rows.StreamCount;

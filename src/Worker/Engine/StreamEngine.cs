@@ -53,14 +53,14 @@ public sealed class StreamEngine
     /// <summary>Ticks that were held and stepped early, for want of room.</summary>
     public long ReleasedEarly => _shards.Sum(shard => shard.ReleasedEarly);
 
-    /// <summary>Told of each tick that a rule drops: why, and its stream. Set before the start; called by the shards' threads.</summary>
-    public Action<TickFault, int>? Refused
+    /// <summary>Told of each tick that a rule drops, by the shards' threads. Set before the start.</summary>
+    public DropReport? Dropped
     {
-        get => _shards[0].Refused;
+        get => _shards[0].Dropped;
         set
         {
             foreach (Shard shard in _shards)
-                shard.Refused = value;
+                shard.Dropped = value;
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed class StreamWorker : IDisposable
     private readonly ILogger _logger;
     private readonly string? _dataDir;
     private ControlSocket? _control;
+    private readonly long _known;
     private long _heldAtStart;
     private bool _started;
     private bool _stopped;
@@ -75,7 +76,8 @@ internal sealed class StreamWorker : IDisposable
             },
             metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
 
-        Engine.Refused = (fault, stream) => Faults.Refuse(fault, Streams.Utf8Name(stream)[..Streams.TopicLength(stream)]);
+        _known = _durable?.Log.AppendedPosition ?? -1;
+        Engine.Dropped = Dropped;
         _router = new TickRouter(Engine.Queues);
         Intake = new PacketIntake(Streams, _router, Faults, clock, new IntakeOptions
         {
@@ -228,6 +230,14 @@ internal sealed class StreamWorker : IDisposable
         if (streams is > 0)
             Log.StreamsReset(_logger, pattern.ToString(), streams.Value);
         return streams;
+    }
+
+    private void Dropped(TickFault fault, int stream, long position)
+    {
+        if (position > _known)
+            Faults.Refuse(fault, Streams.Utf8Name(stream)[..Streams.TopicLength(stream)]);
+        else
+            Faults.Count(fault);   // an earlier run has told it
     }
 
     private bool IsWanted(ReadOnlySpan<byte> topic)

@@ -38,7 +38,7 @@ internal sealed class DurableEngine : IDisposable
             streamsInMemory);
         _engine = new StreamEngine(State.Map, new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
             new Sink(files, outputs));
-        _engine.Refused = (fault, _) => Faults.Refuse(fault, "t"u8);
+        _engine.Dropped = (fault, _, _) => Faults.Refuse(fault, "t"u8);
         _router = new TickRouter(_engine.Queues);
         IntakeOptions intake = new() { Numbering = [.. rules.Select(entry => new NumberedTopics(entry.Pattern.Topics, entry.Rule.Once == TickOnce.Sequence))] };
         Intake = new PacketIntake(directory, _router, Faults, TimeProvider.System, intake, State.Log);

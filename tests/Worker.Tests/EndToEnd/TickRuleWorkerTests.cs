@@ -69,6 +69,35 @@ public sealed class TickRuleWorkerTests
     }
 
     [Fact]
+    public void What_was_dropped_before_a_kill_is_counted_again_and_not_told_again()
+    {
+        string folder = Directory.CreateTempSubdirectory("streamrnn-").FullName;
+        string copy = Directory.CreateTempSubdirectory("streamrnn-").FullName;
+        try
+        {
+            using (WorkerInProcess worker = WorkerInProcess.Embedded(options => options with { Rules = Rules, DataDir = folder }))
+            {
+                using MqttPeer device = new(worker.Port);
+                foreach (int second in new[] { 3, 1, 2, 4 })
+                    device.Publish("late/a", At(second, second));
+                device.Drain();
+                Assert.Single(worker.Log.AtLeast(LogLevel.Warning));
+                foreach (string file in Directory.GetFiles(folder, "log-*"))   // what a kill would leave now
+                    File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            }
+            using WorkerInProcess next = WorkerInProcess.Embedded(options => options with { Rules = Rules, DataDir = copy });
+            Wait.Until(() => next.Worker.OwedForecastCount == 0, "the ticks that are stepped again");
+            Assert.Equal((4, 2, 2), (next.Worker.AcceptedTickCount, next.Worker.Engine.Stepped, next.Worker.Faults.Of(TickFault.Late)));
+            Assert.Empty(next.Log.AtLeast(LogLevel.Warning));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+            Directory.Delete(copy, recursive: true);
+        }
+    }
+
+    [Fact]
     public void What_is_held_without_a_data_directory_steps_at_the_stop_in_order()
     {
         WorkerInProcess worker = WorkerInProcess.Embedded(options => options with { Rules = Rules });

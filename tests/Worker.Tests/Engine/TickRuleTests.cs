@@ -167,7 +167,7 @@ public sealed class TickRuleTests : IDisposable
     public void Held_and_dropped_ticks_allocate_nothing()
     {
         StreamRows rows = new(MapOf(Reorder with { LateCapacity = 3, Once = TickOnce.Time }, ShippedModel.Load(null)), shard: 0, shardCount: 1, new RowExchange(1));
-        MicroBatch batch = new(rows) { Refused = (_, _) => { } };
+        MicroBatch batch = new(rows) { Dropped = (_, _, _) => { } };
         ForecastBlock block = new(512);
         Tick[] ticks = Shuffled(InOrder(2000), seconds: 12);
         StepAll(ticks.AsSpan(0, 10_000));
@@ -204,7 +204,7 @@ public sealed class TickRuleTests : IDisposable
         CollectingSink sink = new();
         StreamEngine engine = new(MapOf(rule), new EngineCapacity(shards, Ticks: 4096), _metrics, sink);
         int late = 0, repeated = 0;
-        engine.Refused = (fault, _) => Interlocked.Increment(ref fault == TickFault.Late ? ref late : ref repeated);
+        engine.Dropped = (fault, _, _) => Interlocked.Increment(ref fault == TickFault.Late ? ref late : ref repeated);
         engine.Start();
         foreach (Tick[] some in ticks.Chunk(atOnce))
         {
