@@ -72,7 +72,7 @@ internal sealed record ConfigurationReport
             Dashboard = options.Dashboard.Port is not int port
                 ? "none; set Dashboard:Port or --dashboard to have it"
                 : $"http://{options.Dashboard.Address}:{(port == 0 ? "(any free port)" : port)}/, which answers probes too",
-            Notes = [.. NotesOf(options)],
+            Notes = [.. NotesOf(options), .. Idle(options, models)],
         };
     }
 
@@ -97,6 +97,17 @@ internal sealed record ConfigurationReport
         !tls.Enabled ? ""
         : $" over TLS, trusting {(tls.AllowUntrusted ? "any certificate" : tls.CaFile ?? "the system's authorities")}"
             + (tls.CertificateFile is null ? "" : $", with the certificate {tls.CertificateFile},");
+
+    private static IEnumerable<string> Idle(StreamRnnOptions options, ModelCatalog models)
+    {
+        long idle = options.Limits.Streams - options.EffectiveStreamsInMemory;
+        if (idle > 0)
+        {
+            long row = models.Kinds(options.TickRules).Max(kind => kind.RowFloats * sizeof(float));
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"the states of {options.EffectiveStreamsInMemory:N0} streams are in memory, up to {idle:N0} in files of {options.DataDir}, which take up to {idle * row / 1e6:N0} MB there, beside the snapshots");
+        }
+    }
 
     private static IEnumerable<string> NotesOf(StreamRnnOptions options)
     {

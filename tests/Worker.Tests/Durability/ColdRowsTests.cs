@@ -1,4 +1,7 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Worker.Durability;
+using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;
 
@@ -80,6 +83,44 @@ public sealed class ColdRowsTests
             rows.Read(0, 0, new float[Floats]);
         }).Message;
         Assert.Contains("has no room on the disk", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_disk_that_fails_is_told_from_one_that_is_full()
+    {
+        FaultyFiles files = new() { WriteFails = true };
+        using ColdRows rows = new(files, "cold-0-0.rows", Floats);
+        string message = Assert.Throws<ColdRowsException>(() => rows.TryAdd(1, [1, 1, 1, 1, 1], out _)).Message;
+        Assert.StartsWith("cold-0-0.rows cannot be written: Input/output error. Nothing that was acknowledged is lost", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Moving_rows_out_and_back_allocates_nothing()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), $"streamrnn-{Guid.NewGuid():n}");
+        using DataFolder files = new(folder);
+        try
+        {
+            using ColdStore store = new(files, streamsInMemory: 20, reason => Assert.Fail(reason), NullLogger.Instance);
+            StreamRows rows = new(new ModelMap(new ChainForecaster()), shard: 0, shardCount: 1, new RowExchange(shards: 1), store);
+            long allocated = 1;
+            for (int round = 0; round < 5 && allocated != 0; round++)   // what is made once is made in one round and not in the next
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                for (int i = 0; i < 2000; i++)
+                {
+                    rows.BeginBatch();
+                    Assert.True(rows.TryUse(i % 100, out _, out _));
+                }
+                allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            }
+            Assert.Equal(0, allocated);
+            Assert.True(store.Returned.Rows > 3000, $"{store.Returned.Rows} came back");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

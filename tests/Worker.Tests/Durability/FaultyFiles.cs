@@ -28,6 +28,8 @@ internal sealed class FaultyFiles : IDataFiles
 
     public bool ReadFails { get; set; }
 
+    public bool WriteFails { get; set; }
+
     /// <summary>Bytes of a file that can be read; the rest is as if it had never been written.</summary>
     public long Readable { get; set; } = long.MaxValue;
 
@@ -163,6 +165,8 @@ internal sealed class FaultyFiles : IDataFiles
             lock (files.Lock)
             {
                 files.WriteCount++;
+                if (files.WriteFails)
+                    throw new IOException("Input/output error", 5);
                 int over = (int)Math.Min(bytes.Length, content.Bytes.Count - at);
                 bytes[..over].CopyTo(CollectionsMarshal.AsSpan(content.Bytes)[(int)at..]);
                 int fit = (int)Math.Min(bytes.Length - over, name == files.FullFile ? 0 : files.Room);
