@@ -18,19 +18,15 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <summary>Positions of one frame, about: then it goes whatever the interval. Bounds the memory of intake that waits for the disk.</summary>
     public const int FramePositions = 4096;
 
-    /// <summary>Zeros kept behind the end of a segment: a commit of a few ticks then is one block on the disk instead of two.</summary>
-    private const int Ahead = 64 << 10;
-
     // How often a full disk is asked again.
     private static readonly TimeSpan FullDiskPause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Two frames at their largest, a packet of new streams with the longest names on top, while their memory doubles.</summary>
     public const long MemoryBoundBytes = 2L * 2 * (FramePositions + PacketIntake.MaximumTicks) * (FrameBuffer.MostTickBytes + FrameBuffer.MostNameBytes);
 
-    private readonly IDataFiles _files;
     private readonly JournalState _state;
+    private readonly SegmentWriter _segments;   // the commit thread's
     private readonly TimeSpan _interval;
-    private readonly int _segmentBytes;
     private readonly TimeProvider _clock;
     private readonly Action<string> _failed;
     private readonly ILogger _logger;
@@ -39,8 +35,6 @@ internal sealed class InputLog : ITickJournal, IDisposable
     private readonly object _committed = new();  // of those who wait for the disk
     private FrameBuffer _filling = new();
     private FrameBuffer _spare = new();
-    private IDataFile? _segment;
-    private uint _crc;
     private long _durable;
     private long _bytes;
     private long _frames;
@@ -56,9 +50,9 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <param name="failed">Told why, with the remedy, when the process must end.</param>
     public InputLog(IDataFiles files, JournalState state, LogEnd end, DurabilityOptions options, Action<string> failed, TimeProvider clock, ILogger logger)
     {
-        (_files, _state, _failed, _clock, _logger) = (files, state, failed, clock, logger);
-        (_interval, _segmentBytes) = (options.CommitInterval, options.SegmentBytes);
-        (_crc, _durable) = (end.Crc, end.NextPosition - 1);
+        (_state, _interval, _failed, _clock, _logger) = (state, options.CommitInterval, failed, clock, logger);
+        _segments = new SegmentWriter(files, options.SegmentBytes, end.Crc);
+        _durable = end.NextPosition - 1;
         _filling.Begin(end.NextPosition);
         _thread = new Thread(Run) { Name = "commit", IsBackground = true };
     }
@@ -319,7 +313,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
         }
         if (_thread.ThreadState != ThreadState.Unstarted)
             _thread.Join();
-        _segment?.Dispose();
+        _segments.Dispose();
     }
 
     private static int MaximumStream(ReadOnlySpan<Tick> ticks)
@@ -367,7 +361,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
         }
         try
         {
-            EndSegment();
+            _segments.End();
         }
         catch (IOException)
         {
@@ -383,12 +377,11 @@ internal sealed class InputLog : ITickJournal, IDisposable
         lock (_lock)
         {
             WaitUntilDue();
-            wasDue = _isDue;
             TimeSpan left;
             while (!_closing && _filling.Count < FramePositions && (left = _interval - _clock.GetElapsedTime(committedAt)) > TimeSpan.Zero)
                 Monitor.Wait(_lock, left);
 
-            frame = _filling;
+            (frame, wasDue) = (_filling, _isDue);
             if (_closing && frame.Count == 0 && frame.Owed.Count == 0)
                 return false;
             _isDue = false;
@@ -423,10 +416,9 @@ internal sealed class InputLog : ITickJournal, IDisposable
 
     private bool TryCommit(FrameBuffer frame)
     {
-        uint crc = frame.Seal(_crc);
         try
         {
-            while (!TryWrite(frame))
+            while (!_segments.TryWrite(frame))
             {
                 if (!IsFull)
                     Log.DiskFull(_logger);
@@ -446,7 +438,6 @@ internal sealed class InputLog : ITickJournal, IDisposable
             return false;
         }
 
-        _crc = crc;
         Volatile.Write(ref _bytes, _bytes + frame.Bytes.Length);
         Volatile.Write(ref _frames, _frames + 1);
         Volatile.Write(ref _durable, frame.NextPosition - 1);
@@ -464,65 +455,6 @@ internal sealed class InputLog : ITickJournal, IDisposable
                 Monitor.PulseAll(_lock);
             }
         }
-        return true;
-    }
-
-    /// <returns>False where the disk is full; then the log is as before.</returns>
-    private bool TryWrite(FrameBuffer frame)
-    {
-        if (_segment is not null && _segment.Length + frame.Bytes.Length > _segmentBytes)
-            EndSegment();
-        if (_segment is null && !TryBeginSegment(frame.FirstPosition))
-            return false;
-
-        long before = _segment!.Length;
-        try
-        {
-            _segment.Append(frame.Bytes);
-        }
-        catch (IOException e) when (e.IsDiskFull())
-        {
-            _segment.Truncate(before);
-            return false;
-        }
-        _segment.Flush();
-        return true;
-    }
-
-    /// <summary>Cuts the segment where it ends, on the disk as well: nothing but frames may come before the next.</summary>
-    private void EndSegment()
-    {
-        if (_segment is not IDataFile segment)
-            return;
-        _segment = null;
-        using (segment)
-        {
-            segment.Truncate(segment.Length);
-            segment.Flush();
-        }
-    }
-
-    private bool TryBeginSegment(long firstPosition)
-    {
-        IDataFile? segment = null;
-        string name = LogFormat.SegmentName(firstPosition);
-        try
-        {
-            segment = _files.Create(name, Ahead);
-            segment.Append(LogFormat.SegmentHeader(firstPosition, _crc));
-        }
-        catch (IOException e) when (e.IsDiskFull())
-        {
-            if (segment is not null)
-            {
-                segment.Dispose();
-                _files.Delete(name);
-            }
-            return false;
-        }
-        segment.Flush();
-        _files.FlushNames();
-        _segment = segment;
         return true;
     }
 }
