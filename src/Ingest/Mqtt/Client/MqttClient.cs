@@ -31,10 +31,6 @@ public enum MqttClientState
 /// </remarks>
 public sealed class MqttClient : IDisposable
 {
-    // A connection that stood for so long was sound; after shorter ones the pauses go on growing.
-    private static readonly TimeSpan Sound = TimeSpan.FromSeconds(10);
-    private const int SuspiciousConnections = 3;
-
     private readonly MqttClientOptions _options;
     private readonly MqttPublishHandler? _handler;
     private readonly ILogger _logger;
@@ -42,7 +38,7 @@ public sealed class MqttClient : IDisposable
     private readonly ITickJournal? _journal;
     private readonly PacketSource _source;   // where there is no journal: of messages at QoS 2 received and not released
     private readonly Publications _publications;
-    private readonly Backoff _backoff;
+    private readonly ConnectionHistory _history;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _handing = new();
     private readonly Thread _thread;
@@ -50,14 +46,8 @@ public sealed class MqttClient : IDisposable
     private volatile MqttConnection? _connection;
     private volatile bool _receivingStopped;
     private int _state = (int)MqttClientState.Connecting;
-    private bool _lostReported;
-    private bool _sessionLossReported;
-    private int _shortConnections;
-    private bool _everConnected;
     private bool _rejectionReported;
     private long _received;
-    private long _connects;
-    private long _sessionsLost;
 
     /// <param name="handler">Takes the messages received; null for a client that publishes only.</param>
     /// <param name="faults">Counts what the broker sends against the protocol.</param>
@@ -72,7 +62,7 @@ public sealed class MqttClient : IDisposable
         _source = new PacketSource(id: 0, options.ClientId, DuplicateRule.None, capacity: 1);
         _broker = $"{options.Host}:{options.Port}";
         _publications = new Publications(options, _stop.Token);
-        _backoff = new Backoff(options.MinimumPause, options.MaximumPause, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
+        _history = new ConnectionHistory(options, _broker, logger);
         _thread = new Thread(Run) { Name = "mqtt " + options.ClientId, IsBackground = true };
         foreach ((string one, string other) in MqttHandshake.Overlaps(options.Subscriptions))
             Log.Overlap(logger, options.ClientId, one, other);
@@ -111,10 +101,10 @@ public sealed class MqttClient : IDisposable
     public long DroppedCount => _publications.DroppedCount;
 
     /// <summary>Connections made.</summary>
-    public long ConnectCount => Interlocked.Read(ref _connects);
+    public long ConnectCount => _history.ConnectCount;
 
     /// <summary>Connections on which the broker no longer knew a session it should have: messages may be missing.</summary>
-    public long SessionsLostCount => Interlocked.Read(ref _sessionsLost);
+    public long SessionsLostCount => _history.SessionsLostCount;
 
     /// <summary>Messages published and not yet confirmed.</summary>
     public int UnconfirmedCount => _publications.UnconfirmedCount;
@@ -208,20 +198,9 @@ public sealed class MqttClient : IDisposable
     internal bool Connected(bool sessionPresent, bool isKnown)
     {
         _publications.Restart(sessionPresent);
-        bool first = !_everConnected;
-        bool lost = (!first || isKnown) && !sessionPresent && !_options.CleanStart;
-        _everConnected = true;
+        bool first = ConnectCount == 0;
         LastFailure = null;
-        Interlocked.Increment(ref _connects);
-        if (_shortConnections < SuspiciousConnections)
-            Log.Connected(_logger, _options.ClientId, _broker, sessionPresent ? "resumed" : "new");
-        if (lost)
-        {
-            Interlocked.Increment(ref _sessionsLost);
-            if (!_sessionLossReported)
-                Log.SessionLost(_logger, _options.ClientId, _broker);
-            _sessionLossReported = true;
-        }
+        _history.Connected(sessionPresent, isKnown);
         SetState(MqttClientState.Connected);
         return first || !sessionPresent;   // the first time the filters may be others than those of the session
     }
@@ -287,7 +266,8 @@ public sealed class MqttClient : IDisposable
             (string reason, bool takenOver) = ConnectAndRead();
             if (_stop.IsCancellationRequested)
                 break;
-            Judge(connected: ConnectCount > connects, Clock.GetElapsedTime(start));
+            if (ConnectCount > connects)
+                _history.Stood(Clock.GetElapsedTime(start));
             LastFailure = reason;
             if (takenOver)
             {
@@ -299,29 +279,9 @@ public sealed class MqttClient : IDisposable
             }
 
             SetState(MqttClientState.Connecting);
-            TimeSpan pause = _backoff.Next();
-            if (_lostReported)
-                Log.StillLost(_logger, _options.ClientId, _broker, reason, pause.TotalSeconds);
-            else
-                Log.Lost(_logger, _options.ClientId, _broker, reason);
-            _lostReported = true;
-            Pause(pause);
+            Pause(_history.Lost(reason));
         }
         Log.Left(_logger, _options.ClientId, _broker);
-    }
-
-    /// <summary>Tells a sound connection from one that the broker accepts and drops, as it does when two clients share an id.</summary>
-    private void Judge(bool connected, TimeSpan stood)
-    {
-        if (connected && stood >= Sound)
-        {
-            _backoff.Reset();
-            (_lostReported, _sessionLossReported, _shortConnections) = (false, false, 0);
-        }
-        else if (connected && ++_shortConnections == SuspiciousConnections)
-        {
-            Log.DroppedAgain(_logger, _options.ClientId, _broker, SuspiciousConnections);
-        }
     }
 
     private (string Reason, bool TakenOver) ConnectAndRead()
