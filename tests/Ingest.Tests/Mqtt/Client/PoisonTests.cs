@@ -110,6 +110,31 @@ public sealed class PoisonTests : IDisposable
         Assert.Equal((Count - 1, 1), (client.ConfirmedCount, client.DroppedCount));
     }
 
+    [Theory]
+    [InlineData(MqttVersion.V311)]
+    [InlineData(MqttVersion.V5)]
+    public void Mosquitto_gets_all_but_the_message_to_a_topic_too_deep_for_it(MqttVersion version)
+    {
+        using var mosquitto = new MosquittoBroker("");
+        var options = new MqttClientOptions
+        {
+            Host = "127.0.0.1",
+            Port = mosquitto.Port,
+            Version = version,
+            ClientId = "sender",
+            MinimumPause = TimeSpan.FromMilliseconds(1),
+            MaximumPause = TimeSpan.FromMilliseconds(5),
+        };
+        using var client = new MqttClient(options, handler: null, _log);
+        client.Start();
+        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        byte[] deep = Encoding.UTF8.GetBytes(string.Join('/', Enumerable.Repeat("a", 300)));
+        for (int i = 0; i < Count; i++)
+            client.Publish(new MqttPublish { Topic = i == Poison ? deep : "t"u8, Payload = "1"u8, Qos = 1 });
+        Assert.True(client.Drain(TimeSpan.FromSeconds(20)), $"{client.UnconfirmedCount} are left: {client.LastFailure}");
+        Assert.Equal((Count - 1, 1), (client.ConfirmedCount, client.DroppedCount));
+    }
+
     [Fact]
     public void A_broker_that_falls_over_without_a_message_in_flight_costs_none()
     {
