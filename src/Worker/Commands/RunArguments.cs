@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Commands;
 
@@ -24,7 +25,7 @@ internal sealed class RunArguments
     private readonly Option<int?> _qos = new("--qos") { Description = "Quality of service of the subscriptions: 0, 1 or 2.", HelpName = "0|1|2" };
     private readonly Option<string?> _model = new("--model")
     {
-        Description = "Model file of every stream that no pattern names; the default model unless configured.",
+        Description = $"Model file of every stream that no pattern names; '{ShippedModel.Name}' is the shipped one, and so is none unless configured.",
         HelpName = "FILE",
     };
     private readonly Option<string?> _dataDir = new("--data-dir")

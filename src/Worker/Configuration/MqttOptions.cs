@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using StreamRnn.Cells;
 using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -147,7 +148,7 @@ public sealed record SubscriptionOptions : RuleOptions
             yield return result;
         if (Filter.Length > 0 && !MqttTopic.IsFilter(Encoding.UTF8.GetBytes(Filter)))
             yield return new($"'{Filter}' is no topic filter; '+' fills a whole level and '#' is the last one", [nameof(Filter)]);
-        if (Model is not null && !File.Exists(Model))
+        if (Model is not null && !File.Exists(ShippedModel.Resolve(Model)))
             yield return new(ModelFile.Missing(Path.GetFullPath(Model)), [nameof(Model)]);
     }
 }

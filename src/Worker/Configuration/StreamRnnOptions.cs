@@ -30,7 +30,7 @@ public sealed record StreamRnnOptions : IValidatableObject
     /// </summary>
     public string? Record { get; init; }
 
-    /// <summary>Model file of every stream that no pattern names; null is the default model beside the executable.</summary>
+    /// <summary>Model file of every stream that no pattern names; null, or the name <c>default</c>, is the model beside the executable.</summary>
     public string? Model { get; init; }
 
     /// <summary>Zone of payload times that name none. A wrong one shifts the calendar the model learns; it never reads the machine's.</summary>
@@ -102,7 +102,7 @@ public sealed record StreamRnnOptions : IValidatableObject
         }
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(TimeZone, out _))
             yield return new($"'{TimeZone}' is no time zone this machine knows; write an IANA name such as Europe/Berlin, or UTC", [nameof(TimeZone)]);
-        if (Model is not null && !File.Exists(Model))
+        if (Model is not null && !File.Exists(ShippedModel.Resolve(Model)))
             yield return new(ModelFile.Missing(Path.GetFullPath(Model)), [nameof(Model)]);
         if (DataDir is not null && File.Exists(DataDir))
             yield return new($"{Path.GetFullPath(DataDir)} is a file; name a directory", [nameof(DataDir)]);
@@ -138,7 +138,7 @@ public sealed record ModelOptions : IValidatableObject
     {
         if (Pattern.Length > 0 && StreamPattern.FaultOf(Pattern) is string fault)
             yield return new(fault, [nameof(Pattern)]);
-        if (File.Length > 0 && !System.IO.File.Exists(File))
+        if (File.Length > 0 && !System.IO.File.Exists(ShippedModel.Resolve(File)))
             yield return new(ModelFile.Missing(Path.GetFullPath(File)), [nameof(File)]);
     }
 }

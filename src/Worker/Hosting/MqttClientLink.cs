@@ -139,10 +139,13 @@ internal sealed class MqttClientLink : IBrokerLink
             _failed(MqttRefusal.TakenOver(_mqtt));
     }
 
-    private void Judge(MqttReasonCode code, MqttClient client, bool worked)
+    /// <returns>Whether to go on trying.</returns>
+    private bool Judge(MqttReasonCode code, MqttClient client, bool worked)
     {
         string? remedy = client.State == MqttClientState.Connecting ? MqttRefusal.OfConnection(code, _mqtt) : MqttRefusal.OfSubscription(code);
-        if (!worked && remedy is not null)
-            _failed($"{_mqtt.Host}:{_mqtt.EffectivePort}: {client.LastFailure}; {remedy}");
+        if (worked || remedy is null)
+            return true;
+        _failed($"{_mqtt.Host}:{_mqtt.EffectivePort}: {client.LastFailure}; {remedy}");
+        return false;
     }
 }

@@ -241,6 +241,17 @@ public class WorkerConfigurationTests
         Assert.Contains(expected, problem);
     }
 
+    [Theory]
+    [InlineData("Model", "default")]
+    [InlineData("Models:0:Pattern", "a/#", "Models:0:File", "default")]
+    [InlineData("Mqtt:Subscriptions:0:Filter", "a/#", "Mqtt:Subscriptions:0:Model", "default")]
+    public void The_shipped_model_has_a_name(params string[] settings)
+    {
+        StreamRnnOptions options = Load([("Mqtt:Host", "broker"), .. settings.Chunk(2).Select(pair => (pair[0], pair[1]))]);
+        ModelCatalog models = ModelCatalog.Load(options);
+        Assert.All(models.ByPattern.Select(entry => entry.Model).Append(models.Standard), model => Assert.StartsWith("default@", model.Name, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void All_problems_are_told_at_once()
     {

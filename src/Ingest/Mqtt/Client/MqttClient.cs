@@ -46,6 +46,7 @@ public sealed class MqttClient : IDisposable
     private volatile MqttConnection? _connection;
     private volatile bool _receivingStopped;
     private int _state = (int)MqttClientState.Connecting;
+    private bool _givenUp;
     private bool _rejectionReported;
     private long _received;
 
@@ -72,10 +73,10 @@ public sealed class MqttClient : IDisposable
     public Action<MqttClientState>? StateChanged { get; init; }
 
     /// <summary>
-    /// Called when the broker says no to us or to a subscription, by the thread that reads; <see cref="LastFailure"/> has the words. The
-    /// client goes on trying: only its owner knows whether that makes sense.
+    /// Called when the broker says no to us or to a subscription, by the thread that reads; <see cref="LastFailure"/> has the words. Says
+    /// whether the client is to go on trying: only its owner knows whether that makes sense.
     /// </summary>
-    public Action<MqttReasonCode>? Refused { get; init; }
+    public Func<MqttReasonCode, bool>? Refused { get; init; }
 
     public MqttClientState State => (MqttClientState)Volatile.Read(ref _state);
 
@@ -230,7 +231,7 @@ public sealed class MqttClient : IDisposable
     internal void Refuse(MqttReasonCode code, string words)
     {
         LastFailure = words;
-        Refused?.Invoke(code);
+        _givenUp = Refused?.Invoke(code) == false;
     }
 
     internal void Ready() => SetState(MqttClientState.Ready);
@@ -264,7 +265,7 @@ public sealed class MqttClient : IDisposable
             long start = Clock.GetTimestamp();
             long connects = ConnectCount;
             (string reason, bool takenOver) = ConnectAndRead();
-            if (_stop.IsCancellationRequested)
+            if (_stop.IsCancellationRequested || _givenUp)
                 break;
             if (ConnectCount > connects)
                 _history.Stood(Clock.GetElapsedTime(start));
