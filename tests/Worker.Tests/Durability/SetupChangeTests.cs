@@ -234,7 +234,7 @@ public sealed class SetupChangeTests : IDisposable
             Wait.Until(() => engine.Published == engine.Replayed + ticks, "every forecast");
             Replayed += engine.Replayed;
             if (stopsInOrder)
-                engine.Stop();
+                engine.Stop(confirms ? null : TimeSpan.FromMilliseconds(1));
             lock (Files.Lock)
             {
                 foreach (Forecast forecast in outputs)
