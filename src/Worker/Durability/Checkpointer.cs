@@ -105,7 +105,7 @@ internal sealed class Checkpointer
             _closing = true;
             Monitor.PulseAll(_lock);
         }
-        if (_thread.ThreadState == ThreadState.Unstarted)
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
             return;
         _thread.Join();
         if (patience > TimeSpan.Zero)

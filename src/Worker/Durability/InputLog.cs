@@ -311,7 +311,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
             _closing = _refusing = true;
             Monitor.PulseAll(_lock);
         }
-        if (_thread.ThreadState != ThreadState.Unstarted)
+        if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted))
             _thread.Join();
         _segments.Dispose();
     }

@@ -87,6 +87,12 @@ public class RunCommandTests
         (exitCode, _, error) = await Executable.RunAsync("run", "--embedded-broker", "0", "--probes", $"{port}");
         Assert.Equal(1, exitCode);
         Assert.Contains("choose another Probes:Port", Assert.Single(error.Trim().Split('\n')));
+
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("streamrnn-");
+        (exitCode, _, error) = await Executable.RunAsync("run", "--host", "127.0.0.1", "--data-dir", directory.FullName, "--probes", $"{port}");
+        directory.Delete(recursive: true);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("choose another Probes:Port", Assert.Single(error.Trim().Split('\n')));
     }
 
     private static int FreePort()

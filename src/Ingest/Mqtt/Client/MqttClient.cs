@@ -181,7 +181,7 @@ public sealed class MqttClient : IDisposable
             connection.Disconnect();
         }
         _stop.Cancel();
-        if (_thread.ThreadState != ThreadState.Unstarted && Thread.CurrentThread != _thread)
+        if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted) && Thread.CurrentThread != _thread)
             _thread.Join();
         SetState(MqttClientState.Stopped);
         _publications.Wake();
