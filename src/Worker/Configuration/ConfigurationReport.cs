@@ -136,7 +136,7 @@ internal sealed record ConfigurationReport
             yield return "forecasts at QoS 0 are lost with the connection";
         if (options.Publish.WhenFull == Publish.WhenFull.DropForecasts)
             yield return "WhenFull is DropForecasts: outputs are not exact, what cannot be published is dropped and counted";
-        if (options.Mqtt.EffectiveSubscriptions.Any(s => TopicFilters.Overlap(s.Filter, options.Publish.Prefix + "/#")))
+        if (options.Mqtt.EffectiveSubscriptions.Any(s => TopicFilters.Overlap(s.Topics, options.Publish.Prefix + "/#")))
             yield return $"the subscription covers {options.Publish.Prefix}/#: those messages are received and refused as own_output, never stepped";
         if (options.Broker is { Enabled: true, AllowAnonymous: true })
             yield return $"the embedded broker is open to everybody who reaches {options.Broker.Address}";

@@ -19,7 +19,7 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
     {
         Dictionary<string, Forecaster> loaded = [];
         IEnumerable<(string Pattern, string File)> named = options.Models.Select(model => (model.Pattern, model.File))
-            .Concat(options.Mqtt.EffectiveSubscriptions.Where(s => s.Model is not null).Select(s => (s.Filter, s.Model!)));
+            .Concat(options.Mqtt.EffectiveSubscriptions.Where(s => s.Model is not null).Select(s => (s.Topics, s.Model!)));
         ModelCatalog catalog = new(
             Load(options.Model),
             [.. named.Select(entry => (new StreamPattern(entry.Pattern), Load(entry.File)))]);

@@ -81,7 +81,7 @@ public sealed record MqttOptions : IValidatableObject
         {
             for (int j = 0; j < i; j++)
             {
-                if (TopicFilters.Overlap(Subscriptions[i].Filter, Subscriptions[j].Filter))
+                if (TopicFilters.Overlap(Subscriptions[i].Topics, Subscriptions[j].Topics))
                 {
                     yield return new($"'{Subscriptions[j].Filter}' and '{Subscriptions[i].Filter}' select the same topics; a broker may "
                         + "deliver such a message twice and it would be stepped twice: keep the wider one", [nameof(Subscriptions)]);
@@ -131,6 +131,9 @@ public sealed record SubscriptionOptions : RuleOptions
     /// <summary>A topic filter: <c>plant/+/pressure</c>, <c>tele/#</c>.</summary>
     [Required]
     public string Filter { get; init; } = "";
+
+    /// <summary>The topics it selects: <see cref="Filter"/> without <c>$share/GROUP/</c>, by which workers share a subscription.</summary>
+    internal string Topics => Filter.StartsWith("$share/", StringComparison.Ordinal) && Filter.Split('/', 3) is [_, _, string topics] ? topics : Filter;
 
     /// <summary>
     /// 1 and 2: the broker keeps what the worker has not acknowledged; at 2 it also delivers once, for two packets more. 0: whatever is lost

@@ -72,7 +72,7 @@ public sealed record StreamRnnOptions : IValidatableObject
     internal IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> TickRules =>
     [
         .. Rules.Select(rule => (new StreamPattern(rule.Pattern), rule.Rule)),
-        .. Mqtt.EffectiveSubscriptions.Where(s => s.Rule != TickRule.Default).Select(s => (new StreamPattern(s.Filter), s.Rule)),
+        .. Mqtt.EffectiveSubscriptions.Where(s => s.Rule != TickRule.Default).Select(s => (new StreamPattern(s.Topics), s.Rule)),
     ];
 
     /// <summary>Of which topics the payloads carry sequence numbers: those of which a stream may follow a rule that goes by them.</summary>

@@ -1,12 +1,13 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using StreamRnn.Worker.Commands;
 
 namespace StreamRnn.Worker.Configuration;
 
 /// <summary>Reads the settings: appsettings.json, then the environment, then arguments; whatever comes later wins.</summary>
-internal static class WorkerConfiguration
+internal static partial class WorkerConfiguration
 {
     public const string FileName = "appsettings.json";
 
@@ -65,10 +66,32 @@ internal static class WorkerConfiguration
             InvalidOperationException value = e;
             while (value.InnerException is InvalidOperationException inner)
                 value = inner;
-            string reason = value.InnerException is FormatException format ? $" {format.Message}" : "";
-            throw new ConfigurationException([$"{value.Message}{reason}"]);
+            throw new ConfigurationException([InWords(value.Message)]);
         }
     }
+
+    // The binder names types as a programmer would.
+    private static string InWords(string message)
+    {
+        if (Unreadable().Match(message) is not { Success: true } match)
+            return message;
+        string name = match.Groups["type"].Value;
+        Type? type = AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetType(name)).FirstOrDefault(found => found is not null);
+        string takes = type switch
+        {
+            { IsEnum: true } => Choice(Enum.GetNames(type)),
+            _ when type == typeof(TimeSpan) => $"a length of time: {Duration.Forms}",
+            _ when type == typeof(bool) => "true or false",
+            _ when type == typeof(int) || type == typeof(long) => "a whole number",
+            _ => "a number",
+        };
+        return $"{match.Groups["key"].Value} is '{match.Groups["value"].Value}'; it takes {takes}";
+    }
+
+    private static string Choice(string[] names) => $"{string.Join(", ", names[..^1])} or {names[^1]}";
+
+    [GeneratedRegex("^Failed to convert configuration value '(?<value>.*)' at '(?<key>[^']*)' to type '(?<type>[^']*)'\\.", RegexOptions.Singleline)]
+    private static partial Regex Unreadable();
 
     // The environment holds names of all kinds; a near miss of our own section is a typo all the same.
     private static IEnumerable<string> Misspelt(IConfigurationRoot configuration) =>

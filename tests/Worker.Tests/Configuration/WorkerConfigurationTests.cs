@@ -121,6 +121,23 @@ public class WorkerConfigurationTests
         Assert.Contains(refused.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("Rules:0:Late", "Sort", "it takes Accept, Drop or Reorder")]
+    [InlineData("Mqtt:Version", "V6", "it takes V311 or V5")]
+    [InlineData("Limits:StreamsInMemory", "many", "it takes a whole number")]
+    [InlineData("Broker:Enabled", "perhaps", "it takes true or false")]
+    [InlineData("Limits:FarFuture", "-5s", "it takes a length of time: 250ms, 15s, 5m, 1h, 2d or 00:00:15")]
+    public void What_cannot_be_read_is_told_what_would_do(string key, string value, string takes) =>
+        Assert.Equal($"StreamRnn:{key} is '{value}'; {takes}", Assert.Single(Problems(("Mqtt:Host", "broker"), ("Rules:0:Pattern", "a"), (key, value))));
+
+    [Fact]
+    public void A_shared_subscription_has_the_rule_of_its_topics()
+    {
+        StreamRnnOptions options = Load(("Mqtt:Host", "broker"), ("Mqtt:Subscriptions:0:Filter", "$share/workers/plant/#"), ("Mqtt:Subscriptions:0:Late", "Drop"));
+        Assert.True(Assert.Single(options.TickRules).Pattern.Matches("plant/a:b"));
+        Assert.Single(Problems(("Mqtt:Host", "broker"), ("Mqtt:Subscriptions:0:Filter", "$share/workers/plant/#"), ("Mqtt:Subscriptions:1:Filter", "plant/a")));
+    }
+
     [Fact]
     public void Every_kind_of_value_is_read()
     {
