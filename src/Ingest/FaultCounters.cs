@@ -91,13 +91,14 @@ public static class TickFaults
         TickFault.FarFuture => "the event time is too far ahead of the arrival; is a clock wrong?",
         TickFault.MalformedTime => "the time field is no ISO 8601 text and no Unix time",
         TickFault.OwnOutput => "the topic is our own output or $SYS; narrow the subscription",
-        TickFault.Retained => "a retained message is an old value; it can be accepted by configuration",
+        TickFault.Retained => "a retained message is an old value, which comes again with every subscription",
         TickFault.QueueFull => "a shard cannot keep up and QoS 0 does not wait; use QoS 1 or more shards",
         TickFault.ProtocolError => "the peer sent bytes that are not MQTT",
         TickFault.DiskFull => "the disk of the input log is full and QoS 0 does not wait; make room",
         TickFault.Late => "the event time is older than what its stream has stepped, and Late of its rule does not take such ticks",
         TickFault.Repeated => "its stream has stepped this sequence number or time, or a later one; a device that began to count anew needs times of its own, or a reset",
         TickFault.NoSequence => "its rule says Once: Sequence, and neither 'seq' nor 'n' at the top of the payload is a whole number",
+        TickFault.NotSubscribed => "no subscription covers the topic: the broker's session still has one of an earlier configuration; another Mqtt:ClientId begins without it",
         _ => "",
     };
 }

@@ -12,6 +12,11 @@ public sealed record IntakeOptions
     /// <summary>First level of our own output topics, which are never ingested; null where nothing is published.</summary>
     public string? OwnPrefix { get; init; } = "streamrnn";
 
+    /// <summary>
+    /// Filters of which a topic must match one, where the broker's session may hold more than those that are configured; empty takes every topic.
+    /// </summary>
+    public IReadOnlyList<string> Subscribed { get; init; } = [];
+
     /// <summary>Whether retained messages step. They come again at each new subscription, and would be stepped again.</summary>
     public bool AcceptRetained { get; init; }
 
@@ -92,6 +97,7 @@ public sealed class PacketIntake(
     [ThreadStatic] private static Scratch? t_scratch;
 
     private readonly byte[] _ownPrefix = System.Text.Encoding.UTF8.GetBytes(options.OwnPrefix ?? "");
+    private readonly byte[][] _subscribed = [.. options.Subscribed.Select(System.Text.Encoding.UTF8.GetBytes)];
     private readonly (byte[] Filter, bool AreNumbered)[] _numbering =
         [.. options.Numbering.Select(topics => (System.Text.Encoding.UTF8.GetBytes(topics.Filter), topics.AreNumbered))];
     private readonly long _maximumAhead = (long)options.MaximumAhead.TotalMicroseconds * 1000;
@@ -161,9 +167,21 @@ public sealed class PacketIntake(
     {
         if (IsUnder("$SYS"u8, packet.Topic) || (_ownPrefix.Length > 0 && IsUnder(_ownPrefix, packet.Topic)))
             return TickFault.OwnOutput;
+        if (!IsSubscribed(packet.Topic))
+            return TickFault.NotSubscribed;
         if (packet.Retained && !options.AcceptRetained)
             return TickFault.Retained;
         return packet.Payload.Length > options.MaximumPayloadBytes ? TickFault.PayloadTooLarge : TickFault.None;
+    }
+
+    private bool IsSubscribed(ReadOnlySpan<byte> topic)
+    {
+        foreach (byte[] filter in _subscribed)
+        {
+            if (MqttTopic.Matches(filter, topic))
+                return true;
+        }
+        return _subscribed.Length == 0;
     }
 
     private bool IsNumbered(ReadOnlySpan<byte> topic)

@@ -135,4 +135,7 @@ public enum TickFault
 
     /// <summary>The rule of its topic goes by sequence numbers and the payload has none.</summary>
     NoSequence = 18,
+
+    /// <summary>No subscription of ours covers the topic: the broker's session has one of an earlier configuration.</summary>
+    NotSubscribed = 19,
 }

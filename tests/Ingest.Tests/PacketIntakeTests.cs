@@ -25,6 +25,18 @@ public class PacketIntakeTests
     }
 
     [Theory]
+    [InlineData("plant/a", true)]
+    [InlineData("meters/1/power", true)]
+    [InlineData("meters/1", false)]
+    [InlineData("other", false)]
+    public void A_topic_of_a_subscription_that_is_not_ours_any_more_is_refused(string topic, bool isTaken)
+    {
+        PacketIntake intake = new(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions { Subscribed = ["plant/#", "meters/+/power"] });
+        Assert.Equal(isTaken ? 1 : 0, intake.Accept(new Packet { Topic = Encoding.UTF8.GetBytes(topic), Payload = "1"u8 }));
+        Assert.Equal(isTaken ? 0 : 1, _faults.Of(TickFault.NotSubscribed));
+    }
+
+    [Theory]
     [InlineData("a/b", "{\"seq\":7,\"value\":1}", 7, TickNumbering.Number)]
     [InlineData("a/b", "{\"seq\":7,\"ts\":1767268000,\"value\":1}", 7, TickNumbering.NumberAndTime)]
     [InlineData("a/plain/b", "{\"value\":1}", 0, TickNumbering.None)]

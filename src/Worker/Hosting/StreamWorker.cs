@@ -44,7 +44,7 @@ internal sealed class StreamWorker : IDisposable
     {
         (_traces, _metrics, _clock) = (traces, metrics, clock);
         _isBroker = options.Broker.Enabled;
-        _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Filter))];
+        _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Topics))];
         _notices = new NoticeCodec(options.Publish.Prefix);
 
         _logger = loggers.CreateLogger<StreamWorker>();
@@ -83,6 +83,8 @@ internal sealed class StreamWorker : IDisposable
         {
             MaximumPayloadBytes = options.Limits.PayloadBytes,
             OwnPrefix = options.Publish.Prefix,
+            // What the embedded broker has for others is passed over before; another broker keeps subscriptions of earlier configurations.
+            Subscribed = _isBroker ? [] : [.. options.Mqtt.EffectiveSubscriptions.Select(s => s.Topics)],
             MaximumAhead = options.Limits.FarFuture,
             TimeZone = options.Zone,
             Numbering = options.Numbering,
