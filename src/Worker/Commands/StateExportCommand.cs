@@ -29,7 +29,7 @@ internal static class StateExportCommand
             if (id < 0)
                 throw new CommandFailedException($"no stream of {place} is called '{stream}'; 'streamrnn state show --data-dir {place}' lists them");
             if (states.WatchOf(id) is not StreamWatch watch)
-                throw new CommandFailedException($"the log of {place} holds no step of {stream} behind the snapshot, so that there is nothing to draw; 'state show' says what the snapshot has");
+                throw new CommandFailedException($"the log of {place} holds no step of {stream} behind the snapshot, a reset or a change of its model, so that there is nothing to draw; 'state show' says what the snapshot has");
 
             StatePicture picture = new(stream, states.ModelOf(id).Name, watch);
             File.WriteAllText(path, Path.GetExtension(path).ToLowerInvariant() switch

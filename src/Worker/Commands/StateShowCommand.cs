@@ -47,14 +47,14 @@ internal static class StateShowCommand
     private static string InWords(StreamState state)
     {
         string last = state.N == 0 ? "nothing stepped yet"
-            : state.Time is null ? "last step before the snapshot"
+            : state.Time is null ? "no step behind the snapshot, a reset or a change of its model"
             : $"last {Number(state.Value)} at {state.Time}, forecast {Number(state.Forecast)}, next {Number(state.Next)}, score {Number(state.Score)}";
         string hidden = state.Hidden is not HiddenState h ? ""
             : string.Create(CultureInfo.InvariantCulture, $"; h of {h.Units} units {h.Minimum:0.000} to {h.Maximum:0.000}, mean {h.Mean:0.000}");
         string gates = state.Gates is null ? ""
             : "; gates at an end: " + string.Join(", ", state.Gates.Select(gate => string.Create(CultureInfo.InvariantCulture, $"{gate.Key} {100 * gate.Value:0} %")));
         string held = state.Held == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {state.Held} {(state.Held == 1 ? "tick" : "ticks")} held until older ones cannot come");
-        return string.Create(CultureInfo.InvariantCulture, $"{state.Stream}: {state.N} steps of {state.Model}; {last}{held}{hidden}{gates}");
+        return string.Create(CultureInfo.InvariantCulture, $"{state.Stream}: {state.N} {(state.N == 1 ? "step" : "steps")} of {state.Model}; {last}{held}{hidden}{gates}");
     }
 
     private static string Number(double? value) => value?.ToString("R", CultureInfo.InvariantCulture) ?? "unknown";

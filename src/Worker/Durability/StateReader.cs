@@ -66,7 +66,7 @@ internal sealed class StateReader
     public int HeldOf(int stream) =>
         _rows.TryFind(stream, out int kind, out int row) && _rows.Kinds[kind].IsGuarded ? _rows.Kinds[kind].Guard(_rows.Slab(kind)[row]).HeldCount : 0;
 
-    /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, or is in the snapshot and the log does not reach back to it.</summary>
+    /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, has begun anew since, or is in the snapshot and the log does not reach back to it.</summary>
     public StreamWatch? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
 
     private static ArgumentException NoState(int stream) => new($"Stream {stream} has no state.", nameof(stream));
@@ -82,7 +82,10 @@ internal sealed class StateReader
                 continue;
             }
             if (ticks[0].Control == TickControl.Reset)
+            {
                 _rows.Reset(ticks[0].Stream);
+                _watches.Remove(ticks[0].Stream);   // what was seen says nothing of its state any more
+            }
             if (ticks[0].Control == TickControl.Switch)
                 Switch((int)ticks[0].Packet);
             ticks = ticks[1..];

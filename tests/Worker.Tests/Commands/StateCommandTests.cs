@@ -42,7 +42,7 @@ public sealed class StateCommandTests(StateCommandTests.Left left) : IClassFixtu
         Assert.Equal(0, exitCode);
         string[] lines = output.Trim().Split('\n');
         Assert.Equal(4, lines.Length);
-        Assert.Matches(@"^sea: 1 steps of default@\w{4}; last 1 at 2026-01-01T00:00:00Z.*; 2 ticks held until older ones cannot come; h of", lines[3]);
+        Assert.Matches(@"^sea: 1 step of default@\w{4}; last 1 at 2026-01-01T00:00:00Z.*; 2 ticks held until older ones cannot come; h of", lines[3]);
         Assert.Matches(@"^plant/1: 60 steps of default@\w{4}; last 0 at 2026-01-01T00:59:00Z, forecast [\d.]+, next [\d.]+, score 0; h of 32 units .*; gates at an end: r \d+ %, z \d+ %, n \d+ %$", lines[1]);
     }
 

@@ -19,7 +19,10 @@ public sealed class StateReaderTests
         StateReader states = new(left, _ => new ChainForecaster());
         Assert.Equal(5, states.Streams.Count());
         foreach (int stream in states.Streams)
+        {
             Assert.Equal((10, states.Name(stream) == "t3"), (states.ModelOf(stream).StepsOf(states.RowOf(stream)), states.RowOf(stream)[1] == 0.5f));
+            Assert.Equal(states.Name(stream) == "t3", states.WatchOf(stream) is null);
+        }
         engine.Dispose();
     }
 
