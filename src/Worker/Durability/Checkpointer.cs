@@ -33,6 +33,7 @@ internal sealed class Checkpointer
     private readonly TickRouter _router;
     private readonly SnapshotStore _store;
     private readonly Setup _setup;
+    private readonly long _setupPosition;
     private readonly KeptModels _models;
     private readonly ISessionJournal? _sessions;
     private readonly Action<long, Action<long>> _mark;
@@ -57,15 +58,17 @@ internal sealed class Checkpointer
     private bool _closing;
 
     /// <param name="last">The snapshot that was recovered; null for none.</param>
+    /// <param name="setups">The last of them holds from here on.</param>
     /// <param name="sessions">The embedded broker's, which go into the snapshot; null for a broker elsewhere.</param>
     /// <param name="mark">
     /// Asks the link to say, by the action, when the broker has everything published so far; called where the position has been reached.
     /// </param>
     /// <param name="settle">Returns when a recording has what was published so far: what lies before a snapshot is not stepped again.</param>
-    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, Setup setup,
+    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, SetupHistory setups,
         KeptModels models, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle, DurabilityOptions options, TimeProvider clock, ILogger logger)
     {
-        (_log, _engine, _router, _store, _last, _setup, _models, _sessions, _mark) = (log, engine, router, store, last, setup, models, sessions, mark);
+        (_log, _engine, _router, _store, _last, _models, _sessions, _mark) = (log, engine, router, store, last, models, sessions, mark);
+        (_setup, _setupPosition) = (setups.Last!, setups.LastPosition);
         (_settle, _options, _clock, _logger) = (settle, options, clock, logger);
         _positionAtSnapshot = last?.Position ?? 0;
         _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
@@ -237,7 +240,6 @@ internal sealed class Checkpointer
         if (_log.AppendedPosition <= (_last?.Position ?? 0))
             return;
         bool all = IsNextWhole;
-        bool isOfThisSetup = IsOfThisSetup;
         LogCut cut = Cut(all ? TickControl.SaveAll : TickControl.SaveChanged);
         SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _setup);
         _isAheadOfFile = true;   // the shards take these rows for saved from here on
@@ -245,6 +247,8 @@ internal sealed class Checkpointer
         {
             if (!TryWrite(head, cut, patience))
                 return;
+            if (_last?.Position >= _setupPosition)
+                _models.RemoveAllBut(_setup);   // the two newest snapshots are of this set-up, and so is all of the log that they need
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -252,8 +256,6 @@ internal sealed class Checkpointer
             Log.SnapshotFailed(_logger, e.Message);
             return;
         }
-        if (isOfThisSetup)
-            _models.RemoveAllBut(_setup);   // the two newest snapshots are of this set-up, and so is the log that they need
         (_last, _isAheadOfFile) = (head, false);
         SnapshotCount++;
     }

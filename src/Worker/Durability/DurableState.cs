@@ -126,7 +126,7 @@ internal sealed class DurableState : IDisposable
     /// <param name="settle">Returns when whatever was published so far is kept by whoever else keeps it; null where nobody does.</param>
     public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle = null)
     {
-        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setups.Last!, _models, sessions, mark, settle, _options,
+        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setups, _models, sessions, mark, settle, _options,
             _clock, _logger);
         Log.Start();
         _checkpointer.Start();

@@ -124,6 +124,24 @@ public sealed class SetupChangeTests : IDisposable
     }
 
     [Fact]
+    public void A_model_that_was_changed_to_and_back_stays_as_long_as_the_log_needs_it()
+    {
+        Lives lives = new(new FaultyFiles());
+        lives.Live(Models(_bare), shards: 1, ticks: 50, stopsInOrder: true);
+        lives.Live(Models(_wide), shards: 1, ticks: 50);
+        lives.Live(Models(_bare), shards: 2, ticks: 50, stopsInOrder: true);
+
+        // The newest snapshot gone bad: both are of one model, and between them lie steps of another.
+        string newest = lives.Files.List().Last(name => name.EndsWith(".snap", StringComparison.Ordinal));
+        lives.Files[newest] = lives.Files[newest][..^1];
+        lives.Live(Models(_bare), shards: 1, ticks: 50);
+        lives.Live(Models(_bare), shards: 1, ticks: 50, stopsInOrder: true);
+        lives.Live(Models(_bare), shards: 1, ticks: 50, stopsInOrder: true);
+        Assert.Equal([FileOf(_bare)], ModelsIn(lives.Files));
+        lives.AssertExact();
+    }
+
+    [Fact]
     public void Ticks_that_a_rule_holds_step_when_it_goes_and_stay_while_it_stays()
     {
         (StreamPattern, TickRule) reorder = (new StreamPattern("plant/#"), new TickRule { Late = LateTicks.Reorder, LateBound = TimeSpan.FromSeconds(60), LateCapacity = 8 });
