@@ -263,6 +263,7 @@ internal sealed class Checkpointer
     private bool TryWrite(SnapshotHead head, LogCut cut, TimeSpan? patience)
     {
         IDataFile? file = null;
+        bool isPublished = false;
         try
         {
             long rows = 0;
@@ -283,10 +284,13 @@ internal sealed class Checkpointer
             _log.WaitUntilDurable(cut.Position);
             _settle?.Invoke();
             SnapshotBytes += _store.Publish(file, head, rows);
+            isPublished = true;
         }
         finally
         {
             file?.Dispose();
+            if (!isPublished)
+                _store.RemoveUnfinished();
         }
         _store.RemoveOld();
         return true;

@@ -43,6 +43,7 @@ internal sealed class DurableState : IDisposable
         _reader = new LogReader(files);
         _store = new SnapshotStore(files);
         _state = new JournalState(directory, redeliveryCapacity);
+        _store.RemoveUnfinished();
         _snapshot = _store.Find();
 
         if (_snapshot.Count > 0)

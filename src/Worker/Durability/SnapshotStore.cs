@@ -136,6 +136,9 @@ internal sealed class SnapshotStore(IDataFiles files)
         HashSet<long> needed = [];
         foreach (long position in newest)
         {
+    /// <summary>Removes one that was begun: its room may be what the log lacks.</summary>
+    public void RemoveUnfinished() => files.Delete(SnapshotFile.UnfinishedName);
+
             for (long at = position; at != 0; at = _bases.GetValueOrDefault(at))
                 needed.Add(at);
         }

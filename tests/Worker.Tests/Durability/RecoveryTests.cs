@@ -185,6 +185,7 @@ public sealed class RecoveryTests
         Wait.Until(() => engine.Published == 6000 && engine.State.FailedSnapshotCount > 0, "every forecast and a failed snapshot");
         files.FullFile = null;
         engine.Send(null, null, 0, "t0", "3", qos: 0);
+        Wait.Until(() => !files.List().Contains("snapshot.tmp"), "the room that it took, for the log");
         engine.Stop();
 
         List<Forecast> after = [];
