@@ -16,6 +16,7 @@ internal sealed class DurableState : IDisposable
     private static readonly TimeSpan LastConfirmations = TimeSpan.FromSeconds(10);
 
     private readonly LogReader _reader;
+    private readonly LogEnd _end;
     private readonly SnapshotStore _store;
     private readonly IReadOnlyList<SnapshotHead> _snapshot;
     private readonly JournalState _state;
@@ -42,28 +43,28 @@ internal sealed class DurableState : IDisposable
         (_options, _clock, _logger, _folder) = (options, clock, logger, files as IDisposable);
         _reader = new LogReader(files);
         _store = new SnapshotStore(files);
-        _state = new JournalState(directory, redeliveryCapacity);
         _store.RemoveUnfinished();
+        _state = new JournalState(directory, redeliveryCapacity);
         _snapshot = _store.Find();
 
         if (_snapshot.Count > 0)
             _setups.Add(SnapshotPosition, _snapshot[^1].Setup);
         long confirmed = SnapshotPosition;
-        LogEnd end = _reader.Read(SnapshotPosition, (records, position) =>
+        _end = _reader.Read(SnapshotPosition, (records, position) =>
         {
             _setups.Add(records, position, SnapshotPosition);
             Look(records, position, ref confirmed);
         });
         bool isNew = !setup.Equals(_setups.Last);
         _changes = isNew && _setups.Last is not null;
-        _setups.Add(end.NextPosition, setup);
+        _setups.Add(_end.NextPosition, setup);
         _models = new KeptModels(files, models);
         Map = _setups.Map(directory, _models.Load);
 
         _models.Keep();   // before the record that names them
-        _reader.Repair(end);
+        _reader.Repair(_end);
         _state.ConfirmedOutputs = ConfirmedOutputs = confirmed;
-        Log = new InputLog(files, _state, end, options, failed, clock, logger);
+        Log = new InputLog(files, _state, _end, options, failed, clock, logger);
         if (isNew)
             Log.Append(LogRecordKind.Setup, setup.ToJson());
     }
@@ -105,7 +106,12 @@ internal sealed class DurableState : IDisposable
     public long Replay(TickRouter router, ISessionJournal? sessions)
     {
         LogReplay replay = new(_state, Route, sessions, SnapshotPosition, _setups);
-        _reader.Read(SnapshotPosition, replay.Visit);
+        LogEnd end = _reader.Read(SnapshotPosition, replay.Visit);
+        if ((end.NextPosition, end.Crc) != (_end.NextPosition, _end.Crc))
+        {
+            throw new InvalidDataException($"the input log ended at position {_end.NextPosition} and, read again, at {end.NextPosition}: the disk does not give back "
+                + "the same bytes each time. Look at it before starting the worker again");
+        }
         if (_changes)
         {
             replay.Switch(_setups.LastPosition);

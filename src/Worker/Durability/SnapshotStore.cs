@@ -66,14 +66,15 @@ internal sealed class SnapshotStore(IDataFiles files)
 
     /// <summary>Brings names, sessions and rows back.</summary>
     /// <param name="parts">From <see cref="Find"/>.</param>
+    /// <exception cref="InvalidDataException">A part is not as it was found.</exception>
     public void Load(IReadOnlyList<SnapshotHead> parts, JournalState state, ISessionJournal? sessions, RowVisitor visit)
     {
         foreach (SnapshotHead part in parts)
         {
             using SnapshotReader reader = new(files, SnapshotFile.Name(part.Position, part.Base));
-            while (reader.TryRead(out SnapshotSection kind, out ReadOnlySpan<byte> content))
+            (bool newest, bool isWhole) = (part == parts[^1], false);
+            while (!isWhole && reader.TryRead(out SnapshotSection kind, out ReadOnlySpan<byte> content))
             {
-                bool newest = part == parts[^1];
                 switch (kind)
                 {
                     case SnapshotSection.Streams:
@@ -88,7 +89,15 @@ internal sealed class SnapshotStore(IDataFiles files)
                     case SnapshotSection.Rows:
                         LoadRows(content, part.Setup, visit);
                         break;
+                    case SnapshotSection.End:
+                        isWhole = true;
+                        break;
                 }
+            }
+            if (!isWhole)
+            {
+                throw new InvalidDataException($"{SnapshotFile.Name(part.Position, part.Base)} was whole and, read again, is not: the disk does not give back the same bytes "
+                    + "each time. Look at it before starting the worker again");
             }
         }
     }
@@ -127,6 +136,9 @@ internal sealed class SnapshotStore(IDataFiles files)
         return bytes;
     }
 
+    /// <summary>Removes one that was begun: its room may be what the log lacks.</summary>
+    public void RemoveUnfinished() => files.Delete(SnapshotFile.UnfinishedName);
+
     /// <summary>Removes what the two newest snapshots do not need: older snapshots, and the log up to the older of the two.</summary>
     public void RemoveOld()
     {
@@ -136,9 +148,6 @@ internal sealed class SnapshotStore(IDataFiles files)
         HashSet<long> needed = [];
         foreach (long position in newest)
         {
-    /// <summary>Removes one that was begun: its room may be what the log lacks.</summary>
-    public void RemoveUnfinished() => files.Delete(SnapshotFile.UnfinishedName);
-
             for (long at = position; at != 0; at = _bases.GetValueOrDefault(at))
                 needed.Add(at);
         }

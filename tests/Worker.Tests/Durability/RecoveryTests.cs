@@ -1,7 +1,9 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Tests.Engine;
 
@@ -183,9 +185,9 @@ public sealed class RecoveryTests
         for (int i = 0; i < 3000; i++)
             engine.Send(null, null, 0, $"t{i}", "2", qos: 0);
         Wait.Until(() => engine.Published == 6000 && engine.State.FailedSnapshotCount > 0, "every forecast and a failed snapshot");
+        Wait.Until(() => !files.List().Contains("snapshot.tmp"), "the room that it took, for the log");
         files.FullFile = null;
         engine.Send(null, null, 0, "t0", "3", qos: 0);
-        Wait.Until(() => !files.List().Contains("snapshot.tmp"), "the room that it took, for the log");
         engine.Stop();
 
         List<Forecast> after = [];
@@ -195,6 +197,29 @@ public sealed class RecoveryTests
         second.Stop();
         float expected = ChainForecaster.Next(ChainForecaster.Next(ChainForecaster.Next(0.5f, 1), 2), 4);
         Assert.All(after.Where(forecast => forecast.Value == 4 && second.Directory.Name(forecast.Stream) != "t0"), forecast => Assert.Equal(expected, forecast.Verdict.Next));
+    }
+
+    [Fact]
+    public void A_log_that_is_another_when_it_is_stepped_than_when_it_was_looked_at_is_refused()
+    {
+        FaultyFiles files = new();
+        DurableEngine first = new(files, shards: 1, []);
+        for (int i = 0; i < 5; i++)
+        {
+            first.Send(null, null, 0, "t", $"{i}", qos: 0);
+            first.State.Log.WaitUntilDurable(first.State.Log.AppendedPosition);
+        }
+        FaultyFiles left = files.AfterKill();
+        first.Dispose();
+        foreach (string snapshot in left.List().Where(name => name.EndsWith(".snap", StringComparison.Ordinal)))
+            left.Delete(snapshot);
+
+        ModelCatalog models = new(new ChainForecaster(), []);
+        using DurableState state = new(left, new StreamDirectory(10), Setup.Of(models, []), models, DurableEngine.Hasty, 4096, _ => { }, TimeProvider.System, NullLogger.Instance);
+        string segment = left.List().Last(LogFormat.IsSegment);
+        left[segment] = left[segment][..^5];
+        InvalidDataException refused = Assert.Throws<InvalidDataException>(() => state.Replay(new TickRouter([new TickQueue(100)]), sessions: null));
+        Assert.Contains("read again", refused.Message, StringComparison.Ordinal);
     }
 
     /// <summary>The acknowledgements reach the broker, or some of them and the connection breaks; behind a barrier it is sure.</summary>

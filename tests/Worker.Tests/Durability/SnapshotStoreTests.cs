@@ -69,4 +69,25 @@ public sealed class SnapshotStoreTests
             Assert.True(found.Count > 0 && found[^1].Position < position, $"byte {at}");
         }
     }
+
+    [Fact]
+    public void A_snapshot_that_was_whole_and_is_not_when_it_is_loaded_is_refused()
+    {
+        FaultyFiles files = new();
+        DurableEngine engine = new(files, shards: 1, []);
+        for (int i = 0; i < 5; i++)
+            engine.Send(null, null, 0, $"t{i}", "1", qos: 0);
+        engine.Stop();
+
+        SnapshotStore store = new(files);
+        IReadOnlyList<SnapshotHead> found = store.Find();
+        string name = SnapshotFile.Name(found[0].Position, found[0].Base);
+        int length = files[name].Length;
+        for (files.Readable = 0; files.Readable < length; files.Readable++)
+        {
+            InvalidDataException refused = Assert.Throws<InvalidDataException>(
+                () => store.Load(found, new JournalState(new StreamDirectory(10), redeliveryCapacity: 1), sessions: null, (_, _, _) => { }));
+            Assert.Contains(name, refused.Message, StringComparison.Ordinal);
+        }
+    }
 }
