@@ -108,6 +108,8 @@ internal sealed class InputLog : ITickJournal, IDisposable
     public PacketSource Open(string name, DuplicateRule rule, bool isResumed)
     {
         if (rule == DuplicateRule.None)
+        {
+            Forget(name);
             return new PacketSource(id: 0, name, rule, capacity: 1);   // not worth a word: it will never be heard of again
 
         PacketSource source;
@@ -141,10 +143,8 @@ internal sealed class InputLog : ITickJournal, IDisposable
     {
         lock (_lock)
         {
-            if (_state.Find(source.Name) != source)
-                return;
-            _state.Remove(source);
-            _filling.SourceEvent(LogRecordKind.SourceGone, source.Id);
+            if (_state.Find(source.Name) == source)
+                Forget(source);
         }
     }
 
@@ -317,6 +317,22 @@ internal sealed class InputLog : ITickJournal, IDisposable
     }
 
     private static int MaximumStream(ReadOnlySpan<Tick> ticks)
+    /// <summary>A session that lasted before does so no longer.</summary>
+    private void Forget(string name)
+    {
+        lock (_lock)
+        {
+            if (_state.Find(name) is PacketSource known)
+                Forget(known);
+        }
+    }
+
+    private void Forget(PacketSource source)
+    {
+        _state.Remove(source);
+        _filling.SourceEvent(LogRecordKind.SourceGone, source.Id);
+    }
+
     {
         int maximum = -1;
         foreach (ref readonly Tick tick in ticks)
