@@ -111,6 +111,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
         {
             Forget(name);
             return new PacketSource(id: 0, name, rule, capacity: 1);   // not worth a word: it will never be heard of again
+        }
 
         PacketSource source;
         lock (_lock)
@@ -316,7 +317,6 @@ internal sealed class InputLog : ITickJournal, IDisposable
         _segments.Dispose();
     }
 
-    private static int MaximumStream(ReadOnlySpan<Tick> ticks)
     /// <summary>A session that lasted before does so no longer.</summary>
     private void Forget(string name)
     {
@@ -333,6 +333,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
         _filling.SourceEvent(LogRecordKind.SourceGone, source.Id);
     }
 
+    private static int MaximumStream(ReadOnlySpan<Tick> ticks)
     {
         int maximum = -1;
         foreach (ref readonly Tick tick in ticks)

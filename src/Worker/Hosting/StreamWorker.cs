@@ -146,9 +146,9 @@ internal sealed class StreamWorker : IDisposable
 
     public void Start()
     {
-        _started = true;
         _durable?.Restore(Engine, Link.Sessions);
         _heldAtStart = Engine.Held;
+        _started = true;
         Engine.Start();
         Link.StartSending();
         if (_durable is not null)

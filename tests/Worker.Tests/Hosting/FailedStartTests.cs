@@ -1,0 +1,44 @@
+using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Durability;
+using StreamRnn.Worker.Hosting;
+using StreamRnn.Worker.Telemetry;
+using StreamRnn.Worker.Tests.EndToEnd;
+
+namespace StreamRnn.Worker.Tests.Hosting;
+
+public sealed class FailedStartTests
+{
+    [Theory, InlineData(true), InlineData(false)]
+    public void A_data_directory_that_cannot_be_brought_back_is_let_go_of_and_the_reason_is_heard(bool isBroker)
+    {
+        string folder = Directory.CreateTempSubdirectory("streamrnn-test-").FullName;
+        try
+        {
+            StreamRnnOptions options = new() { DataDir = folder, Broker = new BrokerOptions { Enabled = isBroker, Port = 0 }, Mqtt = new MqttOptions { Host = "127.0.0.1" } };
+            ModelCatalog models = ModelCatalog.Load(options);
+            using (DataFolder files = new(folder))
+                WriteSnapshotWithANameTwice(files, Setup.Of(models, []));
+
+            using WorkerMetrics metrics = new();
+            using TickTraces traces = new();
+            StreamWorker worker = new(options, models, metrics, traces, new LogLines(), TimeProvider.System);
+            InvalidDataException refused = Assert.Throws<InvalidDataException>(worker.Start);
+            Assert.Contains("twice", refused.Message, StringComparison.Ordinal);
+            worker.Dispose();
+            new DataFolder(folder).Dispose();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void WriteSnapshotWithANameTwice(DataFolder files, Setup setup)
+    {
+        SnapshotStore store = new(files);
+        SnapshotHead head = new(LogFormat.ArithmeticVersion, Position: 5, Base: 0, FirstStream: 0, Streams: 2, setup);
+        IDataFile file = store.Create(head);
+        SnapshotFile.Append(file, SnapshotSection.Streams, [1, 0, 1, 0, (byte)'a', 1, 0, 1, 0, (byte)'a']);
+        store.Publish(file, head, rowCount: 0);
+    }
+}
