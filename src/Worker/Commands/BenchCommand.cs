@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Spectre.Console;
+using StreamRnn.Worker.Bench;
 
 namespace StreamRnn.Worker.Commands;
 

@@ -8,6 +8,7 @@ using StreamRnn.Ingest.Recordings;
 using StreamRnn.Trainer;
 using StreamRnn.Trainer.Evaluation;
 using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Replay;
 
 namespace StreamRnn.Worker.Commands;
 

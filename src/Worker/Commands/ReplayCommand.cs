@@ -4,6 +4,7 @@ using Spectre.Console;
 using StreamRnn.Detection;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Replay;
 
 namespace StreamRnn.Worker.Commands;
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using StreamRnn.Cells;
+using StreamRnn.Worker.Bench;
 using StreamRnn.Worker.Commands;
 
 namespace StreamRnn.Benchmarks.Cells;

@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using StreamRnn.Cells;
+using StreamRnn.Worker.Bench;
 using StreamRnn.Worker.Commands;
 
 namespace StreamRnn.Benchmarks.Cells;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Tests.Mqtt.Client;
+using StreamRnn.Worker.Bench;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -2,6 +2,7 @@ using StreamRnn.Ingest.Recordings;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Devices;
+using StreamRnn.Worker.Replay;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -5,6 +5,7 @@ using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Replay;
 using StreamRnn.Worker.Tests.Commands;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -7,6 +7,7 @@ using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Recording;
+using StreamRnn.Worker.Replay;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Recording;

@@ -3,6 +3,7 @@ using StreamRnn.Detection;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Replay;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Replay;

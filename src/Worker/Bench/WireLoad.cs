@@ -6,9 +6,10 @@ using System.Text.Unicode;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Devices;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// Devices and a consumer: publishes ticks of a hundred streams in turn and receives their forecasts. Stream and <c>n</c> of a forecast say

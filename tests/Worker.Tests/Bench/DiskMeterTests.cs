@@ -1,6 +1,7 @@
+using StreamRnn.Worker.Bench;
 using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Tests.Commands;
+namespace StreamRnn.Worker.Tests.Bench;
 
 public sealed class DiskMeterTests : IDisposable
 {

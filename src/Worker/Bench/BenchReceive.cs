@@ -5,8 +5,9 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench receive</c>: what a message at QoS 1 costs the threads that take it in, without an engine behind them: read and acknowledged at once,

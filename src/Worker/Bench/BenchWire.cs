@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench wire</c>: a worker in a process of its own, ticks in over MQTT and forecasts out, on loopback. What it costs is the CPU time of

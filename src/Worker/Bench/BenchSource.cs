@@ -1,6 +1,6 @@
 using StreamRnn.Ingest;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>Readings of many sensors, once a second each, in turn: a daily wave, noise of its own for each, two decimals.</summary>
 internal sealed class BenchSource(int streams, TickQueue queue)

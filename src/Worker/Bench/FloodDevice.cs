@@ -3,8 +3,9 @@ using System.Buffers.Text;
 using System.Net.Sockets;
 using System.Text;
 using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// A connection that sends readings at QoS 1 as fast as they are acknowledged, at the least cost: its packets are encoded once, only id, time and

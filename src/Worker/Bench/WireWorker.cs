@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>The worker as a service would start it: this executable with the verb <c>run</c>, in a process of its own.</summary>
 internal sealed class WireWorker : IDisposable

@@ -1,7 +1,7 @@
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Replay;
 
 /// <summary>Some consecutive rows of a recording: read, stepped, written, then used again.</summary>
 internal sealed class ReplayChunk(int columns)

@@ -4,8 +4,9 @@ using System.Globalization;
 using System.Text.Json;
 using StreamRnn.Cells;
 using StreamRnn.Trainer;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench train</c>: epochs over windows of one noisy wave, in the setting in which other frameworks are timed: mean squared error of the

@@ -7,13 +7,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench durable</c>: packets of JSON at QoS 1 from memory through intake, input log and engine, acknowledged when they are on the disk, and

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using StreamRnn.Ingest.Mqtt;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// A subscriber at QoS 1 to the forecasts of <see cref="FloodDevice"/>s that reads much at once, acknowledges in one send what it read, and checks that

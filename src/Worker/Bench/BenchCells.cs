@@ -4,8 +4,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using StreamRnn.Cells;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench cells</c>: thread CPU time per event of each cell, alone and in micro-batches of many streams, in the lines in which other

@@ -4,7 +4,7 @@ using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Durability;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>What takes messages in and throws them away: at once, or after they have been decoded and are in an input log on the disk.</summary>
 internal class ReceiveEnd : IDisposable

@@ -3,11 +3,12 @@ using System.Runtime.InteropServices;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Replay;
 
 /// <summary>What a replay did.</summary>
 /// <param name="Rows">Of all recordings.</param>

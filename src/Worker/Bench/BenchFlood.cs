@@ -4,8 +4,9 @@ using System.Globalization;
 using System.Text.Json;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench flood</c>: as many ticks as go through a worker that keeps everything on the disk, in a process of its own with the embedded broker:

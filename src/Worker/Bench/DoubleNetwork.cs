@@ -1,7 +1,7 @@
 using System.Numerics;
 using StreamRnn.Cells;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>A network by its textbook formulas in float64 and the platform's own functions: what the error of a kernel is measured against.</summary>
 internal sealed class DoubleNetwork

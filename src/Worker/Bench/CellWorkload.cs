@@ -1,6 +1,6 @@
 using StreamRnn.Cells;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>A seeded network and its streams, stepped in random order a batch at a time: what a shard does, without its queues.</summary>
 internal sealed class CellWorkload

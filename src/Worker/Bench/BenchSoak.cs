@@ -5,10 +5,11 @@ using System.Text.Json;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Soak;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// <c>bench soak</c>: a worker with its own broker and a data directory, fed at a fixed rate over more topics than it may hold, and what its

@@ -1,7 +1,7 @@
 using System.Globalization;
 using StreamRnn.Worker.Durability;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>What goes to the disk under a data directory: how far its files have grown, also those that are gone again, and what the device was given.</summary>
 internal sealed class DiskMeter : IDisposable

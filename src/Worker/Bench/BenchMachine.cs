@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using StreamRnn.Cells;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>The machine a figure was measured on, so that it can be judged on another.</summary>
 internal sealed record BenchMachine(string Processor, string Runtime, int LaneFloats, double PeakGflops)

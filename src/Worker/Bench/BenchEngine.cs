@@ -1,11 +1,12 @@
 using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Telemetry;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// Ticks from memory through the whole engine: one shard, its publisher, and the encoding of what leaves. CPU time is that of the

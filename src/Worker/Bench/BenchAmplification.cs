@@ -3,7 +3,7 @@ using System.Globalization;
 using StreamRnn.Detection;
 using StreamRnn.Worker.Configuration;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>
 /// What snapshots write beside the log, as a part of <c>bench durable</c>: over two snapshots, one that stands alone and one that adds to

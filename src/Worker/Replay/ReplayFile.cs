@@ -2,7 +2,7 @@ using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Worker.Publish;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Replay;
 
 /// <summary>
 /// One recording on its way through the engine. The reading thread fills chunks and sends their ticks, the publisher brings the verdicts,

@@ -2,8 +2,9 @@ using System.CommandLine;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Trainer.Textbook;
+using StreamRnn.Worker.Commands;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary><c>bench textbook</c>: what the textbooks say of recurrent cells, run on this machine, as a table and as a page of pictures.</summary>
 internal static class BenchTextbook

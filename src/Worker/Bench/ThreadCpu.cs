@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace StreamRnn.Worker.Commands;
+namespace StreamRnn.Worker.Bench;
 
 /// <summary>Processor time of the calling thread: what other threads and processes use in the meantime is not in it.</summary>
 internal static class ThreadCpu
