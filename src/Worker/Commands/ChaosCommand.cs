@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Chaos;
+using StreamRnn.Worker.Devices;
 
 namespace StreamRnn.Worker.Commands;
 
@@ -32,12 +34,19 @@ internal static class ChaosCommand
         {
             kills, seed, broker, embeddedOnly, outsideOnly,
         };
+        chaos.Validators.Add(result =>
+        {
+            if (result.GetValue(embeddedOnly) && result.GetValue(outsideOnly))
+                result.AddError("--embedded-only and --outside-only leave no broker; give one of them, or neither.");
+        });
         chaos.SetAction(parsed => Run(parsed.GetValue(kills), parsed.GetValue(seed), parsed.GetValue(broker), parsed.GetValue(embeddedOnly), parsed.GetValue(outsideOnly)));
         return chaos;
     }
 
     private static int Run(int kills, int seed, string? brokerText, bool embeddedOnly, bool outsideOnly)
     {
+        if (!embeddedOnly && TryParse(brokerText, out (string Host, int Port) named))
+            DeviceClient.Connect(new MqttClientOptions { Host = named.Host, Port = named.Port, ClientId = $"chaos-{Environment.ProcessId}", CleanStart = true }, CancellationToken.None).Dispose();
         string folder = Directory.CreateTempSubdirectory("streamrnn-chaos-").FullName;
         int rounds = Math.Max(LeastRounds, RoundsPerKill * kills);
         Console.WriteLine($"{ChaosDevices.Streams} streams, {rounds:N0} ticks each, half at QoS 1 and half at QoS 2; first a run that nobody disturbs; workers that are killed "
