@@ -108,10 +108,7 @@ internal sealed class InputLog : ITickJournal, IDisposable
     public PacketSource Open(string name, DuplicateRule rule, bool isResumed)
     {
         if (rule == DuplicateRule.None)
-        {
-            Forget(name);
             return new PacketSource(id: 0, name, rule, capacity: 1);   // not worth a word: it will never be heard of again
-        }
 
         PacketSource source;
         lock (_lock)
@@ -144,8 +141,10 @@ internal sealed class InputLog : ITickJournal, IDisposable
     {
         lock (_lock)
         {
-            if (_state.Find(source.Name) == source)
-                Forget(source);
+            if (_state.Find(source.Name) != source)
+                return;
+            _state.Remove(source);
+            _filling.SourceEvent(LogRecordKind.SourceGone, source.Id);
         }
     }
 
@@ -315,22 +314,6 @@ internal sealed class InputLog : ITickJournal, IDisposable
         if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted))
             _thread.Join();
         _segments.Dispose();
-    }
-
-    /// <summary>A session that lasted before does so no longer.</summary>
-    private void Forget(string name)
-    {
-        lock (_lock)
-        {
-            if (_state.Find(name) is PacketSource known)
-                Forget(known);
-        }
-    }
-
-    private void Forget(PacketSource source)
-    {
-        _state.Remove(source);
-        _filling.SourceEvent(LogRecordKind.SourceGone, source.Id);
     }
 
     private static int MaximumStream(ReadOnlySpan<Tick> ticks)

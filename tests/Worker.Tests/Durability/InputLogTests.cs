@@ -48,21 +48,6 @@ public sealed class InputLogTests
     }
 
     [Fact]
-    public void A_session_that_lasts_no_longer_is_forgotten()
-    {
-        FaultyFiles files = new();
-        using (WrittenLog log = new(files))
-        {
-            PacketSource lasting = log.Log.Open("device", DuplicateRule.Redelivery, isResumed: false);
-            log.Append(lasting, qos: 1, id: 1, 10);
-            Assert.Equal(0, log.Log.Open("device", DuplicateRule.None, isResumed: true).Id);
-            Assert.Empty(log.State.Sources);
-            log.Append(null, qos: 0, id: 0, 20);
-        }
-        Assert.Empty(ReadLog.Of(files).State.Sources);
-    }
-
-    [Fact]
     public void A_log_that_is_gone_on_with_reads_as_one()
     {
         FaultyFiles files = new();

@@ -163,9 +163,15 @@ internal sealed class BrokerProtocol
     {
         PacketSource? source = session.Source;
         if (_broker.Journal is ITickJournal journal)
-            source = journal.Open(session.ClientId, session.ExpiryMilliseconds > 0 ? DuplicateRule.Redelivery : DuplicateRule.None, isResumed);
+        {
+            // A session that was to last until now may have packets to repeat, and an entry in the journal that goes with it.
+            DuplicateRule rule = session.ExpiryMilliseconds > 0 || isResumed ? DuplicateRule.Redelivery : DuplicateRule.None;
+            source = journal.Open(session.ClientId, rule, isResumed);
+        }
         else
+        {
             (source ??= new PacketSource(id: 0, session.ClientId, DuplicateRule.None, capacity: 1)).Connect(isResumed);
+        }
         return session.Source = source;
     }
 

@@ -88,6 +88,23 @@ public sealed class BrokerRestartTests
     }
 
     [Fact]
+    public void A_session_that_is_not_to_last_any_longer_knows_its_repeats_to_the_end_and_then_is_forgotten()
+    {
+        using TestBroker broker = Broker();
+        Keeper(broker).Dispose();
+        broker.UntilClosed(MqttBrokerClose.ConnectionLost);
+        using (WireClient last = broker.Connect(MqttVersion.V5, "keeper", cleanStart: false))
+        {
+            last.Barrier();
+            Assert.Equal(["open keeper Redelivery new", "open keeper Redelivery resumed"], _journal.Said);
+        }
+        broker.UntilClosed(MqttBrokerClose.ConnectionLost, 2);
+        Assert.Equal("close keeper", _journal.Said[^1]);
+        using TestBroker second = Restart();
+        Assert.Equal(0, second.Broker.SessionCount);
+    }
+
+    [Fact]
     public void A_session_that_expires_after_the_restart_is_recorded_as_ended()
     {
         using (TestBroker first = Broker())
