@@ -9,6 +9,11 @@ public interface ITickJournal
     /// <summary>The last position that has reached the disk.</summary>
     long DurablePosition { get; }
 
+    /// <summary>
+    /// Whether the disk is full and as much waits for it as may: what nobody waits for, as packets are waited for, must not be appended then.
+    /// </summary>
+    bool IsStuck { get; }
+
     /// <summary>A sender has connected. Called by the connection's reader before its first packet.</summary>
     /// <param name="name">Of its session: the client id.</param>
     /// <param name="isResumed">Whether the session goes on: then it may send again what it was not acknowledged.</param>

@@ -100,6 +100,15 @@ internal sealed class InputLog : ITickJournal, IDisposable
     /// <summary>Whether the disk is full and intake stands still.</summary>
     public bool IsFull => Volatile.Read(ref _isFull);
 
+    public bool IsStuck
+    {
+        get
+        {
+            lock (_lock)
+                return _isFull && _filling.Count >= FramePositions;
+        }
+    }
+
     /// <summary>Whether nothing is left to be written, nor has been for a while.</summary>
     public bool IsResting => Volatile.Read(ref _isResting);
 

@@ -16,6 +16,8 @@ internal sealed class FakeJournal : ITickJournal
 
     public long DurablePosition => long.MaxValue;
 
+    public bool IsStuck { get; set; }
+
     public List<byte[]> SessionRecords { get; } = [];
 
     public string[] Said

@@ -214,6 +214,24 @@ public sealed class InputLogTests
     }
 
     [Fact]
+    public void While_the_disk_is_full_it_says_when_it_holds_as_much_as_it_may()
+    {
+        FaultyFiles files = new();
+        using WrittenLog log = new(files);
+        log.Log.WaitUntilDurable(log.Append(null, qos: 1, id: 1, 1));
+        files.Room = 0;
+        log.Append(null, qos: 1, id: 2, 2);
+        Wait.Until(() => log.Log.IsFull, "the log says that the disk is full");
+        int sessions = 0;
+        for (; !log.Log.IsStuck; sessions++)
+            log.Log.Close(log.Log.Open("device", DuplicateRule.Redelivery, isResumed: false));
+        Assert.Equal(InputLog.FramePositions / 2, sessions);
+        files.Room = long.MaxValue;
+        log.Log.WaitUntilDurable(log.Log.AppendedPosition);
+        Assert.False(log.Log.IsStuck);
+    }
+
+    [Fact]
     public void A_disk_full_at_the_first_byte_of_a_segment_leaves_no_stump()
     {
         FaultyFiles files = new() { Room = 10 };

@@ -136,6 +136,8 @@ internal sealed class BrokerProtocol
             return new BrokerVerdict(MqttBrokerClose.ProtocolError, MqttReasonCode.Success, $"{packet.Type} before CONNECT");
 
         BrokerVerdict verdict = BrokerHandshake.Check(packet, _broker.Options, out MqttConnect connect);
+        if (!verdict.Ends && _broker.Journal is { IsStuck: true })
+            verdict = new BrokerVerdict(MqttBrokerClose.SessionRefused, MqttReasonCode.ServerUnavailable, "the disk of the input log is full");
         if (verdict.Ends)
         {
             // MQTT 3.1.1 closes without a word over a packet that is not well-formed.

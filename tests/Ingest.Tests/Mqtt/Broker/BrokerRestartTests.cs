@@ -104,6 +104,19 @@ public sealed class BrokerRestartTests
         Assert.Equal(0, second.Broker.SessionCount);
     }
 
+    [Theory, InlineData(MqttVersion.V311), InlineData(MqttVersion.V5)]
+    public void Nobody_may_come_while_the_disk_is_full_and_much_waits_for_it(MqttVersion version)
+    {
+        using TestBroker broker = Broker();
+        _journal.IsStuck = true;
+        using (WireClient refused = broker.Open(version))
+            Assert.Equal(MqttReasonCode.ServerUnavailable, refused.Connect(new MqttConnect { CleanStart = true, ClientId = "keeper"u8 }).ReasonCode);
+        Assert.Empty(_journal.Said);
+        Assert.Empty(_journal.SessionRecords);
+        _journal.IsStuck = false;
+        Keeper(broker).Dispose();
+    }
+
     [Fact]
     public void A_session_that_expires_after_the_restart_is_recorded_as_ended()
     {
