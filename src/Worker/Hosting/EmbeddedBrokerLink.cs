@@ -74,7 +74,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
 
     public void Flush() => MqttBroker.Flush();
 
-    public void Complete() => Say(NoticeCodec.Offline);
+    public void Complete()
+    {
+        Say(NoticeCodec.Offline);
+        _broker.Drain();
+    }
 
     public void Dispose() => _broker.Dispose();
 

@@ -47,6 +47,9 @@ internal sealed class BrokerConnection
 
     public bool IsReader => Environment.CurrentManagedThreadId == _reader.ManagedThreadId;
 
+    /// <summary>Bytes that the socket has not taken.</summary>
+    public int WaitingBytes => _outbox.WaitingBytes;
+
     /// <summary>Another thread has asked for the connection's end.</summary>
     public bool IsAborted => _aborted;
 

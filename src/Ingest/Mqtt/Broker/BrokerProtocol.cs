@@ -99,7 +99,7 @@ internal sealed class BrokerProtocol
     /// <summary>The socket has room: what waits in the session follows.</summary>
     public void Pump()
     {
-        if (_session is { HasWaiting: true } session)
+        if (_session is { WaitingCount: > 0 } session)
             _broker.State.Pump(session);
     }
 

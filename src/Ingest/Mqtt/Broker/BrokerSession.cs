@@ -47,8 +47,8 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>What the client may send again; null before its first connection. Set by the connection's reader.</summary>
     public PacketSource? Source { get; set; }
 
-    /// <summary>Whether a delivery waits for room in the socket or in flight.</summary>
-    public bool HasWaiting => _waiting.Count > 0;
+    /// <summary>Deliveries that wait for room in the socket or in flight.</summary>
+    public int WaitingCount => _waiting.Count;
 
     /// <summary>Number, among all deliveries, of the oldest one owed; <see cref="long.MaxValue"/> for none.</summary>
     public long OldestOwed

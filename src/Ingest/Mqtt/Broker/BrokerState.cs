@@ -30,6 +30,16 @@ internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerC
         }
     }
 
+    /// <summary>What connected clients are still to be sent: messages that wait for room in flight, and bytes that wait for a socket. A measure of progress.</summary>
+    public long Unsent
+    {
+        get
+        {
+            lock (_lock)
+                return _sessions.Values.Sum(session => session.Connection is { IsAborted: false } connection ? session.WaitingCount + connection.WaitingBytes : 0L);
+        }
+    }
+
     public int RetainedCount
     {
         get

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -18,6 +19,11 @@ public sealed class MqttBroker : IDisposable
 {
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
+
+    // For clients to take what they are owed at a stop, in all and while none of them takes anything.
+    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(5);
 
     private readonly MqttPublishHandler? _handler;
     private readonly FaultCounters? _faults;
@@ -148,6 +154,22 @@ public sealed class MqttBroker : IDisposable
         if (!contentType.IsEmpty)
             properties.Bytes(MqttPropertyId.ContentType, contentType);
         Publish(new MqttPublish { Topic = topic, Payload = payload, Qos = qos, Retain = retain, Properties = properties.Properties });
+    }
+
+    /// <summary>
+    /// Before a stop: waits until connected clients have been sent what they are owed. One that does not read holds this up for a second, and
+    /// slow ones for five.
+    /// </summary>
+    public void Drain()
+    {
+        long startedAt = Stopwatch.GetTimestamp();
+        (long least, long movedAt) = (long.MaxValue, startedAt);
+        while (State.Unsent is > 0 and long unsent && Stopwatch.GetElapsedTime(startedAt) < DrainTimeout && Stopwatch.GetElapsedTime(movedAt) < DrainPatience)
+        {
+            if (unsent < least)
+                (least, movedAt) = (unsent, Stopwatch.GetTimestamp());
+            Thread.Sleep(DrainPause);
+        }
     }
 
     /// <summary>Closes every connection, telling MQTT 5 clients why, and waits for their readers to end.</summary>

@@ -53,6 +53,42 @@ public class BrokerSessionTests
     }
 
     [Fact]
+    public void Before_a_stop_clients_are_sent_what_they_are_owed()
+    {
+        using var broker = new TestBroker();
+        using WireClient client = broker.Connect(MqttVersion.V5);
+        client.Subscribe("a");
+        byte[] payload = new byte[16 << 10];
+        for (int i = 0; i < 1000; i++)
+            broker.Broker.Publish("a"u8, payload, qos: 1);
+        Assert.True(broker.Broker.State.Unsent > 0, "more than sockets hold");
+
+        Thread drain = new(broker.Broker.Drain);
+        drain.Start();
+        for (ushort id = 1; id <= 1000; id++)
+        {
+            client.Expect(MqttPacketType.Publish);
+            client.Acknowledge(MqttPacketType.Puback, id);
+        }
+        drain.Join();
+        Assert.Equal(0, broker.Broker.State.Unsent);
+    }
+
+    [Fact]
+    public void A_client_that_does_not_read_does_not_hold_up_a_stop()
+    {
+        using var broker = new TestBroker();
+        using WireClient client = broker.Connect(MqttVersion.V5);
+        client.Subscribe("a");
+        byte[] payload = new byte[16 << 10];
+        for (int i = 0; i < 1000; i++)
+            broker.Broker.Publish("a"u8, payload, qos: 1);
+
+        broker.Broker.Drain();
+        Assert.True(broker.Broker.State.Unsent > 0);
+    }
+
+    [Fact]
     public void A_full_queue_drops_the_newest_and_counts()
     {
         using var broker = new TestBroker(new MqttBrokerOptions { MaximumQueuedMessages = 3 });
