@@ -26,6 +26,9 @@ internal sealed partial class ControlSocket : IDisposable
     // Between the two ends of one machine; what takes long is done between request and answer.
     private const int PatienceMilliseconds = 5000;
 
+    // A reset waits for its turn in the log; only a disk that is full or dying takes so long.
+    private const int AnswerMilliseconds = 60_000;
+
     private readonly Socket _listener;
     private readonly SocketPath _path;
     private readonly Func<StreamPattern, int?> _reset;
@@ -86,8 +89,9 @@ internal sealed partial class ControlSocket : IDisposable
         {
             return null;
         }
+        socket.ReceiveTimeout = AnswerMilliseconds;
         Send(socket, new Request(pattern));
-        Answer answer = Read<Answer>(socket) ?? throw new CommandFailedException($"the worker that has {folder} gave no answer; did it end? Ask again");
+        Answer answer = ReadAnswer(socket, folder) ?? throw new CommandFailedException($"the worker that has {folder} gave no answer; did it end? Ask again");
         return answer.Error is null ? answer.Streams : throw new CommandFailedException(answer.Error);
     }
 
@@ -130,9 +134,21 @@ internal sealed partial class ControlSocket : IDisposable
         {
             return _reset(new StreamPattern(request.Reset)) is int streams ? new Answer(streams) : new Answer(Error: "the worker is ending; ask again when it has ended");
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or CommandFailedException)
         {
             return new Answer(Error: e.Message);
+        }
+    }
+
+    private static Answer? ReadAnswer(Socket socket, string folder)
+    {
+        try
+        {
+            return Read<Answer>(socket);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            throw new CommandFailedException($"the worker that has {folder} has not answered for {AnswerMilliseconds / 1000} s; is its disk full? It may still do it: ask again");
         }
     }
 

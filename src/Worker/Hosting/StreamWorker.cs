@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Durability;
@@ -132,6 +133,9 @@ internal sealed class StreamWorker : IDisposable
     public long OwedForecastCount =>
         AcceptedTickCount - Engine.Published - Engine.Held - Faults.Of(TickFault.Late) - Faults.Of(TickFault.Repeated);
 
+    /// <summary>Whether there is a data directory and no room for it: what was taken in cannot leave.</summary>
+    public bool IsDiskFull => _durable is { IsFull: true };
+
     /// <summary>Ticks of an earlier run, stepped again from the input log.</summary>
     public long RecoveredTickCount { get; private set; }
 
@@ -228,6 +232,8 @@ internal sealed class StreamWorker : IDisposable
 
     private int? Reset(StreamPattern pattern)
     {
+        if (IsDiskFull)
+            throw new CommandFailedException("the disk of the data directory is full and a reset cannot be written; make room and ask again");
         int? streams = StreamResets.Append(_durable!.Log, _router, pattern);
         if (streams is > 0)
             Log.StreamsReset(_logger, pattern.ToString(), streams.Value);

@@ -32,8 +32,9 @@ internal sealed class WorkerService(
         }
         catch (OperationCanceledException)
         {
-            worker.Fail($"gave up draining: the broker does not take the forecasts of {worker.OwedForecastCount} ticks; "
-                + "is it there? What was not acknowledged comes again");
+            worker.Fail(worker.IsDiskFull
+                ? $"gave up draining: the disk of the data directory is full, {worker.OwedForecastCount} ticks are not written; make room. What was not acknowledged comes again"
+                : $"gave up draining: the broker does not take the forecasts of {worker.OwedForecastCount} ticks; is it there? What was not acknowledged comes again");
         }
         if (worker.Failure is null)
             Log.Drained(logger, worker.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total, worker.Engine.Held);
