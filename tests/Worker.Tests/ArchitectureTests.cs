@@ -1,4 +1,5 @@
 using System.Reflection;
+using Microsoft.Extensions.Logging;
 
 namespace StreamRnn.Worker.Tests;
 
@@ -18,6 +19,20 @@ public class ArchitectureTests
         IEnumerable<string> known = Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")).GetReferencedAssemblies()
             .Select(reference => reference.Name!);
         Assert.Empty(known.Where(name => name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)).Except(allowed));
+    }
+
+    [Theory]
+    [InlineData("StreamRnn.Ingest")]
+    [InlineData("streamrnn")]
+    public void A_number_stands_for_one_line_of_the_log(string assembly)
+    {
+        int[] ids = [.. Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")).GetTypes()
+            .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
+            .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>())
+            .OfType<LoggerMessageAttribute>()
+            .Select(message => message.EventId)];
+        Assert.NotEmpty(ids);
+        Assert.Equal(ids.Length, ids.Distinct().Count());
     }
 
     [Fact]

@@ -41,7 +41,7 @@ internal static partial class Log
     [LoggerMessage(413, LogLevel.Information, "The disk of the data directory has room for idle streams again: intake goes on.")]
     public static partial void ColdRowsHaveRoom(ILogger logger);
 
-    [LoggerMessage(412, LogLevel.Information, "Models or rules have changed: {Change}.")]
+    [LoggerMessage(414, LogLevel.Information, "Models or rules have changed: {Change}.")]
     public static partial void SetupChanged(ILogger logger, string change);
 
     [LoggerMessage(410, LogLevel.Error, "The recording ends here ({Error}): what comes is stepped and published, and no more recorded. Make room and start again to go on.")]
