@@ -87,6 +87,21 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
         Volatile.Write(ref _returned, _returned + 1);
     }
 
+    /// <summary>Forgets all rows and gives their room on the disk back.</summary>
+    /// <exception cref="ColdRowsException">The file cannot be cut.</exception>
+    public void Clear()
+    {
+        (_free, _freeCount, _slots, _runCount) = ([], 0, 0, 0);
+        try
+        {
+            _file?.Truncate(0);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Lost("cannot be cut", e);
+        }
+    }
+
     public void Remove(int slot)
     {
         if (_freeCount == _free.Length)

@@ -149,7 +149,11 @@ internal sealed class RowStore
     }
 
     /// <summary>Forgets a kind that no stream is of any more.</summary>
-    public void Drop(int kind) => (_slabs[kind], _owners[kind]) = (new StateSlab(_kinds[kind].RowFloats), new RowOwners());
+    public void Drop(int kind)
+    {
+        (_slabs[kind], _owners[kind]) = (new StateSlab(_kinds[kind].RowFloats), new RowOwners());
+        _cold[kind]?.Clear();
+    }
 
     private Span<float> RowToConvert(int index)
     {

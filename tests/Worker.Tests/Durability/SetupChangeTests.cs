@@ -142,6 +142,23 @@ public sealed class SetupChangeTests : IDisposable
     }
 
     [Fact]
+    public void Idle_streams_take_the_room_of_their_present_rows_alone()
+    {
+        FaultyFiles files = new();
+        DurableEngine first = new(files, shards: 1, [], Patient, streamsInMemory: 2, models: Models(_bare));
+        for (int stream = 0; stream < 12; stream++)
+            first.Send(null, null, 0, $"t{stream}", "1", qos: 0);
+        first.Stop();
+
+        ModelCatalog wide = Models(_wide);
+        using DurableEngine second = new(files, shards: 1, [], Patient, streamsInMemory: 2, models: wide);
+        second.Send(null, null, 0, "t11", "1", qos: 0);
+        Wait.Until(() => second.Published == 1, "the first forecast after the change");
+        int[] lengths = [.. files.List().Where(ColdRows.IsName).Select(name => files[name].Length).Where(length => length > 0)];
+        Assert.InRange(Assert.Single(lengths), 10 * (8 + (wide.Standard.RowFloats * sizeof(float))), 12 * (8 + (wide.Standard.RowFloats * sizeof(float))));
+    }
+
+    [Fact]
     public void Ticks_that_a_rule_holds_step_when_it_goes_and_stay_while_it_stays()
     {
         (StreamPattern, TickRule) reorder = (new StreamPattern("plant/#"), new TickRule { Late = LateTicks.Reorder, LateBound = TimeSpan.FromSeconds(60), LateCapacity = 8 });
