@@ -10,7 +10,7 @@ using StreamRnn.Worker.Publish;
 namespace StreamRnn.Worker.Tests.Durability;
 
 /// <summary>
-/// Models, rules, shards and limits change, streams begin anew, snapshots go bad, and all the while the worker is killed: beside one that
+/// Models, rules, shards and limits change, streams begin anew, snapshots go bad or find no room, and all the while the worker is killed: beside one that
 /// makes the same changes between stops in order, with one shard and every stream in memory.
 /// </summary>
 public sealed class EverythingAtOnceTests : IDisposable
@@ -46,7 +46,7 @@ public sealed class EverythingAtOnceTests : IDisposable
         undisturbed.Play(kills: null, powerLoss: false);
         disturbed.Play(new Random(seed), powerLoss);
 
-        Assert.True(disturbed is { Snapshots: > 10, Replayed: > 50, Damaged: > 3 }, $"{disturbed.Snapshots} snapshots, {disturbed.Replayed} stepped again, {disturbed.Damaged} damaged");
+        Assert.True(disturbed is { Snapshots: > 10, Replayed: > 50, Damaged: > 0 }, $"{disturbed.Snapshots} snapshots, {disturbed.Replayed} stepped again, {disturbed.Damaged} damaged");
         Assert.Equal(undisturbed.Outputs.Order(StringComparer.Ordinal), disturbed.Outputs.Order(StringComparer.Ordinal));
         Assert.Equal(undisturbed.Rows(), disturbed.Rows());
     }
@@ -95,10 +95,19 @@ public sealed class EverythingAtOnceTests : IDisposable
                 for (int next = 0; next < actions.Length || _owed.Count > 0;)
                 {
                     List<Forecast> seen = [];
-                    DurableEngine engine = kills is null
-                        ? new DurableEngine(Files, shards: 1, seen, rules: rules, models: catalog)
-                        : new DurableEngine(Files, kills.Next(1, 4), seen, kills.Next(3) == 0 ? DurableEngine.Hasty with { ReplayLimit = TimeSpan.FromHours(1) } : null,
-                            confirms: kills.Next(3) > 0, kills.Next(2) == 0 ? null : kills.Next(1, 6), rules, catalog);
+                    Files.FullFile = kills?.Next(4) switch { 0 => "snapshot.tmp", 1 or 2 => "model.tmp", _ => null };
+                    DurableEngine engine;
+                    try
+                    {
+                        engine = kills is null
+                            ? new DurableEngine(Files, shards: 1, seen, rules: rules, models: catalog)
+                            : new DurableEngine(Files, kills.Next(1, 4), seen, kills.Next(3) == 0 ? DurableEngine.Hasty with { ReplayLimit = TimeSpan.FromHours(1) } : null,
+                                confirms: kills.Next(3) > 0, kills.Next(2) == 0 ? null : kills.Next(1, 6), rules, catalog);
+                    }
+                    catch (IOException) when (Files.FullFile == "model.tmp")
+                    {
+                        continue;   // no room for a model file: it does not start
+                    }
                     PacketSource source = engine.State.Log.Open("broker", DuplicateRule.UntilBarrier, isResumed: true);
                     PacketLedger ledger = new(4096, () => { });
                     Replayed += engine.Replayed;
