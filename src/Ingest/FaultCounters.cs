@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
 namespace StreamRnn.Ingest;
@@ -47,11 +48,11 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
         if (fault.IsExpected())
         {
             if (logger.IsEnabled(LogLevel.Information))
-                Log.InputPassedOver(logger, fault, fault.Meaning(), Printable(topic));
+                Log.InputPassedOver(logger, fault.Reason(), fault.Meaning(), Printable(topic));
             return;
         }
         if (logger.IsEnabled(LogLevel.Warning))
-            Log.InputRefused(logger, fault, fault.Meaning(), Printable(topic), total);
+            Log.InputRefused(logger, fault.Reason(), fault.Meaning(), Printable(topic), total);
         report?.Invoke(fault, topic, total);
     }
 
@@ -76,6 +77,9 @@ public static class TickFaults
 {
     /// <summary>Whether this happens to a worker without anything being wrong: a wide subscription selects its own outputs too.</summary>
     public static bool IsExpected(this TickFault fault) => fault is TickFault.OwnOutput or TickFault.Retained;
+
+    /// <summary>The one name it has in metrics, notices and lines: <c>payload_too_large</c>.</summary>
+    public static string Reason(this TickFault fault) => JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.ToString());
 
     /// <summary>What happened and what can be done about it.</summary>
     public static string Meaning(this TickFault fault) => fault switch

@@ -9,10 +9,10 @@ namespace StreamRnn.Ingest;
 internal static partial class Log
 {
     [LoggerMessage(1, LogLevel.Warning, "Input refused: {Reason}: {Meaning} (topic {Topic}, {Count} so far). Further ones are counted, not logged.")]
-    public static partial void InputRefused(ILogger logger, TickFault reason, string meaning, string topic, long count);
+    public static partial void InputRefused(ILogger logger, string reason, string meaning, string topic, long count);
 
     [LoggerMessage(2, LogLevel.Information, "Input refused: {Reason}: {Meaning} (topic {Topic}). Further ones are counted, not logged.")]
-    public static partial void InputPassedOver(ILogger logger, TickFault reason, string meaning, string topic);
+    public static partial void InputPassedOver(ILogger logger, string reason, string meaning, string topic);
 
     [LoggerMessage(30, LogLevel.Information, "MQTT broker listens on {EndPoint}.")]
     public static partial void Listening(ILogger logger, EndPoint endPoint);

@@ -30,7 +30,7 @@ internal static class BenchCommand
         bench.SetAction(parsed =>
         {
             double each = parsed.GetValue(seconds) ?? DefaultSeconds;
-            return Report([.. BenchCells.Summary(each), .. BenchEngine.Run(each)], parsed.GetValue(json));
+            return Report(BenchCells.Summary(each).Concat(BenchEngine.Run(each)), parsed.GetValue(json));
         });
         return bench;
     }

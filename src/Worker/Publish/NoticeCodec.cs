@@ -27,7 +27,7 @@ public sealed class NoticeCodec(string prefix)
         {
             json.WriteStartObject();
             json.WriteString("ts", at.UtcDateTime);
-            json.WriteString("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.ToString()));
+            json.WriteString("reason", reason.Reason());
             json.WriteString("topic", topic);
             json.WriteNumber("count", count);
             json.WriteEndObject();

@@ -58,7 +58,7 @@ public sealed class BadInputTests(MosquittoBroker mosquitto) : IClassFixture<Mos
 
         TickFault[] reasons = [.. Bad.Select(bad => bad.Fault).Distinct()];
         string[] lines = worker.Log.AtLeast(LogLevel.Warning);
-        Assert.All(reasons, reason => Assert.Single(lines, line => line.StartsWith($"Input refused: {reason}:", StringComparison.Ordinal)));
+        Assert.All(reasons, reason => Assert.Single(lines, line => line.StartsWith($"Input refused: {reason.Reason()}:", StringComparison.Ordinal)));
         Assert.Equal(reasons.Length, lines.Length);
         Assert.Equal(
             reasons.Select(reason => JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.ToString())).Order(),
@@ -83,7 +83,7 @@ public sealed class BadInputTests(MosquittoBroker mosquitto) : IClassFixture<Mos
         Assert.Equal(100, worker.Worker.Intake.AcceptedTickCount);
         Assert.Equal(1, worker.Worker.Streams.Count);
         Assert.Empty(worker.Log.AtLeast(LogLevel.Warning));
-        Assert.Single(worker.Log.AtLeast(LogLevel.Information), line => line.StartsWith("Input refused: OwnOutput:", StringComparison.Ordinal));
+        Assert.Single(worker.Log.AtLeast(LogLevel.Information), line => line.StartsWith("Input refused: own_output:", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class BadInputTests(MosquittoBroker mosquitto) : IClassFixture<Mos
         Assert.True(growth < GrowthBytes, $"grew by {growth >> 20} MB");
         Assert.Equal(0, worker.Terminate());
         Assert.Contains($"Drained: {Limit + 1} ticks accepted, {Limit + 1} stepped, {Limit + 1} forecasts published, {Topics - Limit} refused", worker.Log);
-        Assert.Equal(1, worker.Count("Input refused: StreamLimit"));
+        Assert.Equal(1, worker.Count("Input refused: stream_limit"));
 
         void Flood(int first, int end)
         {

@@ -58,7 +58,7 @@ public sealed class HostileBrokerTests(MosquittoBroker mosquitto) : IClassFixtur
         Assert.Equal(violates ? Meetings : 0, worker.Worker.Faults.Total);
         string[] lines = worker.Log.AtLeast(LogLevel.Warning);
         Assert.Equal(2, lines.Count(line => line.Contains("is gone", StringComparison.Ordinal)));   // one for each of the worker's connections
-        Assert.Equal(violates ? 1 : 0, lines.Count(line => line.StartsWith("Input refused: ProtocolError", StringComparison.Ordinal)));
+        Assert.Equal(violates ? 1 : 0, lines.Count(line => line.StartsWith("Input refused: protocol_error", StringComparison.Ordinal)));
         Assert.Equal(violates ? 2 : 0, lines.Count(line => line.Contains("sent what is not MQTT", StringComparison.Ordinal)));
         Assert.Equal(lines.Distinct(), lines);
     }
