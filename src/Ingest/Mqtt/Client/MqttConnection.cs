@@ -23,6 +23,7 @@ internal sealed class MqttConnection : IDisposable
     private readonly IncomingMessages _incoming;
     private readonly TopicAliases _aliases = new();
     private byte[] _buffer = new byte[64 * 1024];
+    private ReadPace _pace;
     private bool _established;
     private bool _mayGoOn;
     private bool _endedByBroker;
@@ -141,6 +142,8 @@ internal sealed class MqttConnection : IDisposable
             _buffer.AsSpan(at, filled).CopyTo(_buffer);
             if (filled == _buffer.Length)
                 Array.Resize(ref _buffer, (int)Math.Min(2L * _buffer.Length, _options.MaximumPacketBytes));
+            if (_options.Subscriptions.Count > 0)
+                _pace.After(count);   // who publishes waits for these reads: they make room in flight
         }
     }
 
