@@ -27,9 +27,13 @@ internal static class BenchAmplification
             TimeSpan cpu = Environment.CpuUsage.TotalTime;
             FeedUntil(bench, snapshots + Snapshots, patience);
             double fed = bench.Sent - ticks;
-            return new AmplificationLine(name, streams, streamsInMemory ?? streams, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / fed,
-                bench.SnapshotCount - snapshots, (bench.Log.WrittenBytes - log) / fed, (bench.SnapshotBytes - snapshotBytes) / fed,
-                ((bench.Cold?.Evicted.Bytes ?? 0) - evicted) / fed, ((bench.Cold?.Returned.Bytes ?? 0) - returned) / fed);
+            long logged = bench.Log.WrittenBytes - log;
+            Measured.Per(fed, logged, name, "bytes of log");
+            return new AmplificationLine(name, streams, streamsInMemory ?? streams, Each((Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds),
+                bench.SnapshotCount - snapshots, Each(logged), Each(bench.SnapshotBytes - snapshotBytes),
+                Each((bench.Cold?.Evicted.Bytes ?? 0) - evicted), Each((bench.Cold?.Returned.Bytes ?? 0) - returned));
+
+            double Each(double amount) => Measured.Per(amount, fed, name, "ticks");
         }
         finally
         {

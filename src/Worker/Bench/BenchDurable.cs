@@ -90,8 +90,10 @@ internal static class BenchDurable
             bench.WaitForAll();
             double took = Stopwatch.GetElapsedTime(startedAt).TotalSeconds;
             double fed = bench.Sent - ticks;
-            return new DurableLine(name, fed / took, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / fed, (bench.Log.WrittenBytes - bytes) / fed,
-                fed / (bench.Log.WrittenFrames - frames), (bench.SnapshotBytes - snapshots) / fed);
+            return new DurableLine(name, fed / took, Each((Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds), Each(bench.Log.WrittenBytes - bytes),
+                Measured.Per(fed, bench.Log.WrittenFrames - frames, name, "commits"), Each(bench.SnapshotBytes - snapshots));
+
+            double Each(double amount) => Measured.Per(amount, fed, name, "ticks");
         }
         finally
         {

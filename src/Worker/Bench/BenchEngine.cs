@@ -57,7 +57,7 @@ internal static class BenchEngine
         {
             long allocatedBefore = GC.GetTotalAllocatedBytes();
             (long ticks, double cpuSeconds) = source.FeedFor(seconds, minimum: 0);
-            rounds[round] = ticks / cpuSeconds;
+            rounds[round] = Measured.Per(ticks, cpuSeconds, $"engine, {streams} streams", "CPU time");
             bytes = Math.Max(bytes, (double)(GC.GetTotalAllocatedBytes() - allocatedBefore) / ticks);
         }
         engine.Drain();

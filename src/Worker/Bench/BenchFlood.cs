@@ -60,9 +60,9 @@ internal static class BenchFlood
                 throw new CommandFailedException($"the worker is not ready after {Patience.TotalSeconds:0} s; is the machine overloaded?");
             using Flood flood = new(worker, size, withReader: one.Reader == "one");
             using DiskMeter disk = new(data);
-            flood.RunFor(duration * 4 < WarmUp ? duration * 4 : WarmUp);
+            flood.RunFor(duration * 4 < WarmUp ? duration * 4 : WarmUp, Patience);
             FloodPoint first = Point();
-            flood.RunFor(duration);
+            flood.RunFor(duration, Patience);
             FloodPoint last = Point();
             flood.Finish(Patience);
             return FloodLine.Between(one, first, last, Parts);
@@ -132,10 +132,13 @@ internal sealed record FloodLine(string Case, long Ticks, double TicksPerSecond,
     public static FloodLine Between(FloodCase one, FloodPoint first, FloodPoint last, IReadOnlyList<(string Name, string Thread)> parts)
     {
         long ticks = last.Done - first.Done;
-        return new FloodLine(one.ToString(), ticks, ticks / Stopwatch.GetElapsedTime(first.At, last.At).TotalSeconds,
-            (last.Worker.Cpu - first.Worker.Cpu).TotalMicroseconds / ticks,
-            parts.ToDictionary(part => part.Name, part => last.Worker.MicrosecondsSince(first.Worker, part.Thread) / ticks),
-            (last.Load - first.Load).TotalMicroseconds / ticks, last.Disk.Since(first.Disk, ticks));
+        string name = one.ToString();
+        return new FloodLine(name, ticks, ticks / Stopwatch.GetElapsedTime(first.At, last.At).TotalSeconds,
+            Each((last.Worker.Cpu - first.Worker.Cpu).TotalMicroseconds),
+            parts.ToDictionary(part => part.Name, part => Each(last.Worker.MicrosecondsSince(first.Worker, part.Thread))),
+            Each((last.Load - first.Load).TotalMicroseconds), last.Disk.Since(first.Disk, ticks, name));
+
+        double Each(double amount) => Measured.Per(amount, ticks, name, "ticks");
     }
 }
 
@@ -157,13 +160,17 @@ internal sealed class Flood : IDisposable
     /// <summary>Ticks that are done with: acknowledged and, where there is a reader, their forecasts received.</summary>
     public long Done => Math.Min(_devices.Sum(device => device.Acknowledged), _reader?.Received ?? long.MaxValue);
 
-    public void RunFor(TimeSpan duration)
+    /// <param name="patience">How long to go on where nothing is done with by then.</param>
+    public void RunFor(TimeSpan duration, TimeSpan patience)
     {
-        for (long startedAt = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(startedAt) < duration; Thread.Sleep(50))
+        long before = Done;
+        for (long startedAt = Stopwatch.GetTimestamp(); GoesOn(Stopwatch.GetElapsedTime(startedAt)); Thread.Sleep(50))
         {
             if (_devices.Select(device => device.Failure).FirstOrDefault(failure => failure is not null) is string failure)
                 throw new CommandFailedException($"a device lost its connection: {failure}");
         }
+
+        bool GoesOn(TimeSpan elapsed) => elapsed < duration || (elapsed < patience && Done == before);
     }
 
     /// <summary>Sends nothing more and waits until everything has come back, in order and once.</summary>

@@ -72,6 +72,7 @@ internal static class BenchReceive
         Thread.Sleep(duration / 2);
         ReceivePoint first = ReceivePoint.Of(end);
         Thread.Sleep(duration);
+        WaitUntil(() => end.Received > first.Received || devices.Any(device => device.Failure is not null));
         ReceivePoint last = ReceivePoint.Of(end);
         foreach (FloodDevice device in devices)
             End(device);
@@ -86,6 +87,7 @@ internal static class BenchReceive
         Thread.Sleep(duration / 5);
         ReceivePoint first = ReceivePoint.Of(end);
         Thread.Sleep(duration);
+        WaitUntil(() => end.Received > first.Received || device.Failure is not null);
         ReceivePoint last = ReceivePoint.Of(end);
         End(device);
         return ReceiveLine.Between(name, string.Create(CultureInfo.InvariantCulture, $"{PacedRate:n0} a second"), first, last);
@@ -181,7 +183,7 @@ internal sealed record ReceiveLine(string Group, string Case, long Messages, dou
     {
         long messages = last.Received - first.Received;
         Dictionary<string, double> parts = Threads.ToDictionary(part => part.Name,
-            part => part.Threads.Sum(thread => last.Use.MicrosecondsSince(first.Use, thread)) / messages);
+            part => Measured.Per(part.Threads.Sum(thread => last.Use.MicrosecondsSince(first.Use, thread)), messages, $"{group}, {name}", "messages"));
         return new ReceiveLine(group, name, messages, messages / Stopwatch.GetElapsedTime(first.At, last.At).TotalSeconds, parts.Values.Sum(), parts);
     }
 }

@@ -77,8 +77,10 @@ internal static class BenchTrain
             peak = Math.Max(peak, BenchMachine.Measure().PeakGflops);
         }
 
-        return new TrainLine(shape.ToString(), windows, length, batchRows, threads, cpuSeconds, seconds,
-            FlopsOfWindow(shape, length) * windows / 1e9, peak, loss);
+        string name = shape.ToString();
+        Measured.Per(windows, threads == 1 ? cpuSeconds : seconds, name, "time in an epoch");
+        return new TrainLine(name, windows, length, batchRows, threads, cpuSeconds, seconds,
+            FlopsOfWindow(shape, length) * windows / 1e9, peak, Measured.Finite(loss, name, "the loss"));
     }
 
     private static void Fill(WindowBatch batch, float[] series, ReadOnlySpan<int> starts, Span<float> targets)

@@ -115,7 +115,7 @@ internal static class BenchWire
             DiskUse? diskBefore = disk?.Use;
             ProcessUse before = worker.Use;
             WireResult result = play();
-            return new WireLine(group, name, result, worker.Use.Cpu - before.Cpu, disk?.Use.Since(diskBefore!, result.Ticks));
+            return new WireLine(group, name, result, worker.Use.Cpu - before.Cpu, disk?.Use.Since(diskBefore!, result.Ticks, name));
         }
     }
 
@@ -157,7 +157,7 @@ internal sealed record WireLine(
     string Group, string Case, long Ticks, double TicksPerSecond, double CpuMicroseconds, double P50Milliseconds, double P99Milliseconds, DiskPerTick? Disk)
 {
     public WireLine(string group, string name, WireResult result, TimeSpan cpu, DiskPerTick? disk) : this(group, name, result.Ticks, result.Ticks / result.Seconds,
-        cpu.TotalMicroseconds / result.Ticks, result.P50.TotalMilliseconds, result.P99.TotalMilliseconds, disk)
+        Measured.Per(cpu.TotalMicroseconds, result.Ticks, name, "ticks"), result.P50.TotalMilliseconds, result.P99.TotalMilliseconds, disk)
     {
     }
 }

@@ -90,8 +90,13 @@ internal sealed class DiskMeter : IDisposable
 /// <summary>Bytes so far.</summary>
 internal sealed record DiskUse(long Log, long Snapshots, long? Device)
 {
-    public DiskPerTick Since(DiskUse before, long ticks) => new(
-        (double)(Log - before.Log) / ticks, (double)(Snapshots - before.Snapshots) / ticks, (double?)(Device - before.Device) / ticks);
+    /// <param name="case">The measurement, as it is named in its line.</param>
+    public DiskPerTick Since(DiskUse before, long ticks, string @case)
+    {
+        return new DiskPerTick(Each(Log - before.Log), Each(Snapshots - before.Snapshots), Device - before.Device is long device ? Each(device) : null);
+
+        double Each(long bytes) => Measured.Per(bytes, ticks, @case, "ticks");
+    }
 }
 
 /// <summary>Bytes per tick.</summary>

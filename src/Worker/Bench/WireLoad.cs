@@ -94,11 +94,12 @@ internal sealed class WireLoad : IDisposable
             _latencies.Clear();
         long first = _sent;
         long startedAt = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(startedAt).TotalSeconds < seconds)
+        do   // at least one, however little time the machine gives
         {
             waitUntilDue();
             Send();
         }
+        while (Stopwatch.GetElapsedTime(startedAt).TotalSeconds < seconds);
 
         lock (_arrived)
         {

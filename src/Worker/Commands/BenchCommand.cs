@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Spectre.Console;
@@ -15,6 +16,11 @@ internal static class BenchCommand
     {
         Option<bool> json = new("--json") { Description = "One JSON document instead of tables.", Recursive = true };
         Option<double?> seconds = new("--seconds") { Description = $"CPU time of one measurement; longer is steadier. {DefaultSeconds} unless said, {BenchCells.DefaultSeconds} for cells.", Recursive = true };
+        seconds.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out double value) && !(value > 0 && double.IsFinite(value)))
+                result.AddError($"--seconds is '{result.Tokens[0].Value}'; it takes a number above 0.");
+        });
         Command bench = new("bench", "Measures this machine: ns per step of each cell, ticks per second of the engine, CPU per packet.") { json, seconds };
         bench.Subcommands.Add(BenchCells.Create(json, seconds));
         Command engine = new("engine", "Ticks through the engine, stepped alone and with outputs encoded.");
@@ -68,6 +74,7 @@ internal sealed record BenchLine(string Group, string Case, string Unit, double 
     {
         WriteIndented = true,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,   // read by people and programs, never by a browser
+        Converters = { new Measured.Converter() },
     };
 
     public double Nanoseconds => 1e9 / PerSecond;

@@ -1,3 +1,5 @@
+using StreamRnn.Worker.Commands;
+
 namespace StreamRnn.Worker.Soak;
 
 /// <summary>What the samples of a run come to.</summary>
@@ -36,6 +38,8 @@ internal sealed record SoakReport(
     public static SoakReport Of(IReadOnlyList<SoakSample> samples, double warmUpSeconds, long toleratedBytes)
     {
         SoakSample last = samples[^1];
+        if (last.Sent == 0 || last.Seconds <= 0)
+            throw new CommandFailedException("the soak sent no tick, so it says nothing; is the machine overloaded?");
         SoakSample[] settled = [.. samples.Where(sample => sample.Seconds >= warmUpSeconds)];
         SoakCourse anonymous = SoakCourse.Of(settled, sample => sample.AnonymousBytes);
         long accepted = (long)last["accepted"], stepped = (long)last["stepped"], refused = (long)last["refused"];

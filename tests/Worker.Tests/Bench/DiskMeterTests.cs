@@ -22,7 +22,7 @@ public sealed class DiskMeterTests : IDisposable
         File.Delete(Path.Combine(_folder, "log-1.log"));
         File.WriteAllBytes(Path.Combine(_folder, "log-2.log"), ones[..40]);
 
-        DiskPerTick perTick = meter.Use.Since(before, ticks: 10);
+        DiskPerTick perTick = meter.Use.Since(before, ticks: 10, "flood");
 
         Assert.Equal((24, 5), (perTick.Log, perTick.Snapshots));
     }
