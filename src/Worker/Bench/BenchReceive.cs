@@ -55,9 +55,9 @@ internal static class BenchReceive
             using ReceiveEnd end = ReceiveEnd.Create(kept);
             Drained(name, end, mosquitto.Port, backlog / 4);   // has every method compiled in its last form
             yield return Drained(name, end, mosquitto.Port, backlog);
-            using MqttClient client = new(ClientOptions(mosquitto.Port), end.Take, NullLogger.Instance, journal: end.Journal);
+            using BrokerLink client = new(ClientOptions(mosquitto.Port), end.Take, NullLogger.Instance, journal: end.Journal);
             client.Start();
-            WaitUntil(() => client.State == MqttClientState.Ready);
+            WaitUntil(() => client.State == BrokerLinkState.Ready);
             yield return Paced(name, end, mosquitto.Port, duration);
         }
     }
@@ -96,10 +96,10 @@ internal static class BenchReceive
     /// <summary>What a broker has kept for a client that was away.</summary>
     private static ReceiveLine Drained(string name, ReceiveEnd end, int port, int messages)
     {
-        using (MqttClient absent = new(ClientOptions(port), end.Take, NullLogger.Instance, journal: end.Journal))
+        using (BrokerLink absent = new(ClientOptions(port), end.Take, NullLogger.Instance, journal: end.Journal))
         {
             absent.Start();
-            WaitUntil(() => absent.State == MqttClientState.Ready);
+            WaitUntil(() => absent.State == BrokerLinkState.Ready);
         }
         FloodDevice device = new("127.0.0.1", port, Topic, 0, Streams, Window, last: messages);
         device.Start();
@@ -107,13 +107,13 @@ internal static class BenchReceive
         End(device);
 
         ReceivePoint first = ReceivePoint.Of(end);
-        using MqttClient client = new(ClientOptions(port), end.Take, NullLogger.Instance, journal: end.Journal);
+        using BrokerLink client = new(ClientOptions(port), end.Take, NullLogger.Instance, journal: end.Journal);
         client.Start();
         WaitUntil(() => end.Received >= first.Received + messages);
         return ReceiveLine.Between(name, $"{messages:n0} that waited", first, ReceivePoint.Of(end));
     }
 
-    private static MqttClientOptions ClientOptions(int port) => new()
+    private static BrokerLinkOptions ClientOptions(int port) => new()
     {
         Host = "127.0.0.1",
         Port = port,

@@ -24,8 +24,8 @@ internal sealed class WireLoad : IDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly MqttClient _devices;
-    private readonly MqttClient _consumer;
+    private readonly BrokerLink _devices;
+    private readonly BrokerLink _consumer;
     private readonly byte _qos;
     private readonly byte[][] _topics;
     private readonly int _topicStart;   // of the stream's number in the topic of a forecast
@@ -42,16 +42,16 @@ internal sealed class WireLoad : IDisposable
         _topics = [.. Enumerable.Range(0, Streams).Select(stream => Encoding.UTF8.GetBytes($"{worker.Topic}/{stream}"))];
         string output = $"streamrnn/{worker.Topic}/";
         _topicStart = output.Length;
-        MqttClientOptions options = new() { Host = worker.Host, Port = worker.Port, ClientId = worker.Topic + "-devices", CleanStart = true };
+        BrokerLinkOptions options = new() { Host = worker.Host, Port = worker.Port, ClientId = worker.Topic + "-devices", CleanStart = true };
         _devices = DeviceClient.Connect(options, CancellationToken.None);
         using ManualResetEventSlim subscribed = new();
-        _consumer = new MqttClient(
+        _consumer = new BrokerLink(
             options with { ClientId = worker.Topic + "-consumer", Subscriptions = [new MqttSubscription(output + "+/forecast", qos)] },
             Take, NullLogger.Instance)
         {
             StateChanged = state =>
             {
-                if (state == MqttClientState.Ready)
+                if (state == BrokerLinkState.Ready)
                     subscribed.Set();
             },
         };

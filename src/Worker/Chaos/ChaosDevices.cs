@@ -36,7 +36,7 @@ internal sealed class ChaosDevices : IDisposable
     private static readonly double[] Values = Read();
 
     private readonly object _lock = new();
-    private readonly (MqttClient Client, byte Qos)[] _devices;
+    private readonly (BrokerLink Client, byte Qos)[] _devices;
     private readonly Thread[] _threads;
     private readonly int _rounds;
     private readonly Func<long> _received;
@@ -79,7 +79,7 @@ internal sealed class ChaosDevices : IDisposable
         Allow(_rounds);
         foreach (Thread thread in _threads)
             thread.Join();
-        foreach ((MqttClient client, byte qos) in _devices)
+        foreach ((BrokerLink client, byte qos) in _devices)
         {
             int open;
             do
@@ -99,14 +99,14 @@ internal sealed class ChaosDevices : IDisposable
             _stopped = true;
             Monitor.PulseAll(_lock);
         }
-        foreach ((MqttClient client, _) in _devices)
+        foreach ((BrokerLink client, _) in _devices)
             client.Dispose();
     }
 
-    private static MqttClient Connect(string host, int port, byte qos)
+    private static BrokerLink Connect(string host, int port, byte qos)
     {
-        MqttClient client = new(
-            new MqttClientOptions
+        BrokerLink client = new(
+            new BrokerLinkOptions
             {
                 Host = host,
                 Port = port,
@@ -133,7 +133,7 @@ internal sealed class ChaosDevices : IDisposable
         return [.. values];
     }
 
-    private void Play(MqttClient client, byte qos)
+    private void Play(BrokerLink client, byte qos)
     {
         for (int round = 0; round < _rounds && TryWait(round); round++)
         {

@@ -10,15 +10,15 @@ namespace StreamRnn.Worker.Chaos;
 internal sealed class ChaosReader : IDisposable
 {
     private readonly Dictionary<(string Topic, long N), string> _outputs = [];
-    private readonly MqttClient _client;
+    private readonly BrokerLink _client;
     private readonly List<string> _differences = [];
     private long _repeats;
     private long _forecasts;
 
     public ChaosReader(string host, int port)
     {
-        _client = new MqttClient(
-            new MqttClientOptions
+        _client = new BrokerLink(
+            new BrokerLinkOptions
             {
                 Host = host,
                 Port = port,
@@ -39,7 +39,7 @@ internal sealed class ChaosReader : IDisposable
     public long RepeatCount => Interlocked.Read(ref _repeats);
 
     /// <summary>Whether its subscription stands.</summary>
-    public bool IsReady => _client.State == MqttClientState.Ready;
+    public bool IsReady => _client.State == BrokerLinkState.Ready;
 
     /// <summary>Outputs that came again with another content.</summary>
     public IReadOnlyList<string> Differences

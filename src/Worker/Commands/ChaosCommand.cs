@@ -46,7 +46,7 @@ internal static class ChaosCommand
     private static int Run(int kills, int seed, string? brokerText, bool embeddedOnly, bool outsideOnly)
     {
         if (!embeddedOnly && TryParse(brokerText, out (string Host, int Port) named))
-            DeviceClient.Connect(new MqttClientOptions { Host = named.Host, Port = named.Port, ClientId = $"chaos-{Environment.ProcessId}", CleanStart = true }, CancellationToken.None).Dispose();
+            DeviceClient.Connect(new BrokerLinkOptions { Host = named.Host, Port = named.Port, ClientId = $"chaos-{Environment.ProcessId}", CleanStart = true }, CancellationToken.None).Dispose();
         string folder = Directory.CreateTempSubdirectory("streamrnn-chaos-").FullName;
         int rounds = Math.Max(LeastRounds, RoundsPerKill * kills);
         Console.WriteLine($"{ChaosDevices.Streams} streams, {rounds:N0} ticks each, half at QoS 1 and half at QoS 2; first a run that nobody disturbs; workers that are killed "

@@ -50,8 +50,8 @@ internal static class PublishCommand
             string? password = parsed.GetValue(passwordFile) is string file ? File.ReadAllText(file).TrimEnd('\r', '\n') : null;
 
             using StopSignal stop = new();
-            using MqttClient client = DeviceClient.Connect(
-                new MqttClientOptions
+            using BrokerLink client = DeviceClient.Connect(
+                new BrokerLinkOptions
                 {
                     Host = parsed.GetRequiredValue(host),
                     Port = parsed.GetValue(port),
@@ -88,7 +88,7 @@ internal static class PublishCommand
         return devices == 1 ? [first] : [.. Enumerable.Range(0, devices).Select(device => $"{first}/{device}")];
     }
 
-    private static void Report(RecordingPlayer player, MqttClient client, TimeSpan took, bool json)
+    private static void Report(RecordingPlayer player, BrokerLink client, TimeSpan took, bool json)
     {
         if (json)
         {

@@ -20,7 +20,7 @@ internal sealed class DemoDevices : IDisposable
         new("speed_7578", "road/7578", PayloadForm.Json, ["speed"]),
     ];
 
-    private readonly List<(Device Device, MqttClient Client)> _connected = [];
+    private readonly List<(Device Device, BrokerLink Client)> _connected = [];
     private readonly List<Thread> _threads = [];
     private readonly List<RecordingPlayer> _players = [];
     private int _playing;
@@ -42,7 +42,7 @@ internal sealed class DemoDevices : IDisposable
         foreach (Device device in Devices)
         {
             devices._connected.Add((device, DeviceClient.Connect(
-                new MqttClientOptions { Host = broker.Address.ToString(), Port = broker.Port, ClientId = "demo-" + device.Recording, CleanStart = true },
+                new BrokerLinkOptions { Host = broker.Address.ToString(), Port = broker.Port, ClientId = "demo-" + device.Recording, CleanStart = true },
                 stop)));
         }
         return devices;
@@ -52,7 +52,7 @@ internal sealed class DemoDevices : IDisposable
     public void Start(double rate, CancellationToken stop)
     {
         string samples = Path.Combine(AppContext.BaseDirectory, "samples");
-        foreach ((Device device, MqttClient client) in _connected)
+        foreach ((Device device, BrokerLink client) in _connected)
         {
             CsvRecording recording = CsvRecording.Open(Path.Combine(samples, device.Recording + ".csv"));
             RecordingPlayer player = new(client, qos: 1, rate);
@@ -79,7 +79,7 @@ internal sealed class DemoDevices : IDisposable
 
     public void Dispose()
     {
-        foreach ((_, MqttClient client) in _connected)
+        foreach ((_, BrokerLink client) in _connected)
             client.Dispose();
     }
 

@@ -11,21 +11,21 @@ internal static class DeviceClient
 
     /// <summary>Connects and waits until the broker has accepted.</summary>
     /// <exception cref="CommandFailedException">It has not within ten seconds, or says no.</exception>
-    public static MqttClient Connect(MqttClientOptions options, CancellationToken stop)
+    public static BrokerLink Connect(BrokerLinkOptions options, CancellationToken stop)
     {
         using ManualResetEventSlim accepted = new();
-        MqttClient client = new(options, handler: null, NullLogger.Instance)
+        BrokerLink client = new(options, handler: null, NullLogger.Instance)
         {
             StateChanged = state =>
             {
-                if (state != MqttClientState.Connecting)
+                if (state != BrokerLinkState.Connecting)
                     accepted.Set();
             },
         };
         client.Start();
         try
         {
-            if (accepted.Wait(Patience, stop) && client.State != MqttClientState.Stopped)
+            if (accepted.Wait(Patience, stop) && client.State != BrokerLinkState.Stopped)
                 return client;
         }
         catch (OperationCanceledException)

@@ -8,7 +8,7 @@ namespace StreamRnn.Worker.Devices;
 /// <summary>Plays recordings to a broker: a device simulator. One connection, one thread.</summary>
 /// <param name="client">Started; the caller's to stop.</param>
 /// <param name="rate">Messages per second; 0 is as fast as the broker takes them.</param>
-internal sealed class RecordingPlayer(MqttClient client, byte qos, double rate)
+internal sealed class RecordingPlayer(BrokerLink client, byte qos, double rate)
 {
     private readonly Pace _pace = new(rate);
     private long _published;

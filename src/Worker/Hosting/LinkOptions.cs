@@ -16,7 +16,7 @@ internal static class LinkOptions
     private const int LeastPacketBytes = 4 << 20;
 
     /// <summary>The connection that takes ticks in and acknowledges them. It publishes nothing and keeps no buffer for it.</summary>
-    public static MqttClientOptions Receiver(StreamRnnOptions options) => Connection(options) with
+    public static BrokerLinkOptions Receiver(StreamRnnOptions options) => Connection(options) with
     {
         Subscriptions = [.. options.Mqtt.EffectiveSubscriptions.Select(s => new MqttSubscription(s.Filter, (byte)s.Qos))],
         PublishBufferMessages = 1,
@@ -24,7 +24,7 @@ internal static class LinkOptions
     };
 
     /// <summary>The connection that publishes, and says by its last will that the worker is gone.</summary>
-    public static MqttClientOptions Sender(StreamRnnOptions options) => Connection(options) with
+    public static BrokerLinkOptions Sender(StreamRnnOptions options) => Connection(options) with
     {
         ClientId = options.Mqtt.ClientId + "-out",
         Will = options.Publish.Status
@@ -46,7 +46,7 @@ internal static class LinkOptions
         MaximumPacketBytes = (2 * options.Limits.PayloadBytes) + PacketOverhead,
     };
 
-    private static MqttClientOptions Connection(StreamRnnOptions options) => new()
+    private static BrokerLinkOptions Connection(StreamRnnOptions options) => new()
     {
         Host = options.Mqtt.Host!,
         Port = options.Mqtt.EffectivePort,

@@ -18,8 +18,8 @@ internal sealed class MqttClientLink : IBrokerLink
     private static readonly TimeSpan LastConfirmations = TimeSpan.FromSeconds(10);
 
     private readonly MqttOptions _mqtt;
-    private readonly MqttClient _receiver;
-    private readonly MqttClient _sender;
+    private readonly BrokerLink _receiver;
+    private readonly BrokerLink _sender;
     private readonly OutputMessage.Sender _send;   // made once: a method group would allocate for every message
     private readonly TickTraces _traces;
     private readonly WorkerMetrics _metrics;
@@ -37,24 +37,24 @@ internal sealed class MqttClientLink : IBrokerLink
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
 
-        ILogger logger = loggers.CreateLogger<MqttClient>();
+        ILogger logger = loggers.CreateLogger<BrokerLink>();
         bool received = false, sent = false;   // whether each has worked once: what a broker refuses later may be its own trouble
-        _receiver = new MqttClient(LinkOptions.Receiver(options), handler, logger, clock, faults, journal)
+        _receiver = new BrokerLink(LinkOptions.Receiver(options), handler, logger, clock, faults, journal)
         {
             StateChanged = state =>
             {
-                received |= state == MqttClientState.Ready;
+                received |= state == BrokerLinkState.Ready;
                 Note(state, "mqtt_in");
             },
             Refused = code => Judge(code, _receiver!, received),
         };
-        _sender = new MqttClient(LinkOptions.Sender(options), handler: null, logger, clock, faults)
+        _sender = new BrokerLink(LinkOptions.Sender(options), handler: null, logger, clock, faults)
         {
             StateChanged = state =>
             {
-                sent |= state == MqttClientState.Ready;
+                sent |= state == BrokerLinkState.Ready;
                 Note(state, "mqtt_out");
-                if (state == MqttClientState.Ready)
+                if (state == BrokerLinkState.Ready)
                     SayOnline();
             },
             Refused = code => Judge(code, _sender!, sent),
@@ -67,7 +67,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public string Description => $"connected to {_mqtt.Host}:{_mqtt.EffectivePort}";
 
-    public bool IsReady => _receiver.State == MqttClientState.Ready && _sender.State == MqttClientState.Ready;
+    public bool IsReady => _receiver.State == BrokerLinkState.Ready && _sender.State == BrokerLinkState.Ready;
 
     public void StartSending() => _sender.Start();
 
@@ -106,7 +106,7 @@ internal sealed class MqttClientLink : IBrokerLink
     public void Complete()
     {
         // Where there is no connection, the last will has said it.
-        if (_sender.State == MqttClientState.Ready)
+        if (_sender.State == BrokerLinkState.Ready)
             Say(NoticeCodec.Offline);
         _sender.Drain(LastConfirmations);
     }
@@ -131,18 +131,18 @@ internal sealed class MqttClientLink : IBrokerLink
         return true;
     }
 
-    private void Note(MqttClientState state, string link)
+    private void Note(BrokerLinkState state, string link)
     {
-        if (state == MqttClientState.Connected)
+        if (state == BrokerLinkState.Connected)
             _metrics.Connected(link);
-        else if (state == MqttClientState.Stopped && !_stopping)
+        else if (state == BrokerLinkState.Stopped && !_stopping)
             _failed(MqttRefusal.TakenOver(_mqtt));
     }
 
     /// <returns>Whether to go on trying.</returns>
-    private bool Judge(MqttReasonCode code, MqttClient client, bool worked)
+    private bool Judge(MqttReasonCode code, BrokerLink client, bool worked)
     {
-        string? remedy = client.State == MqttClientState.Connecting ? MqttRefusal.OfConnection(code, _mqtt) : MqttRefusal.OfSubscription(code);
+        string? remedy = client.State == BrokerLinkState.Connecting ? MqttRefusal.OfConnection(code, _mqtt) : MqttRefusal.OfSubscription(code);
         if (worked || remedy is null)
             return true;
         _failed($"{_mqtt.Host}:{_mqtt.EffectivePort}: {client.LastFailure}; {remedy}");

@@ -16,7 +16,7 @@ public sealed partial class WorkerMetrics
     /// At QoS 1: published = confirmed + rejected + unconfirmed. A message at QoS 0 is published and, once written, forgotten. A dropped
     /// message was never published.
     /// </remarks>
-    public void ObserveClients(params (string Link, MqttClient Client)[] clients)
+    public void ObserveClients(params (string Link, BrokerLink Client)[] clients)
     {
         Count("streamrnn.messages.received", "Messages handed over by the broker, by link.", client => client.ReceivedCount);
         Count("streamrnn.messages.published", "Messages taken for sending, by link.", client => client.PublishedCount);
@@ -28,10 +28,10 @@ public sealed partial class WorkerMetrics
         _meter.CreateObservableCounter("streamrnn.sessions.lost", () => Of(client => client.SessionsLostCount), "{session}",
             "Connections on which the broker had forgotten the session, by link; messages of the meantime are missing.");
 
-        void Count(string name, string description, Func<MqttClient, long> count) =>
+        void Count(string name, string description, Func<BrokerLink, long> count) =>
             _meter.CreateObservableCounter(name, () => Of(count), "{message}", description);
 
-        IEnumerable<Measurement<long>> Of(Func<MqttClient, long> count) =>
+        IEnumerable<Measurement<long>> Of(Func<BrokerLink, long> count) =>
             clients.Select(entry => new Measurement<long>(count(entry.Client), Tag("link", entry.Link)));
     }
 

@@ -36,14 +36,14 @@ internal static class ClientDrain
 
     private static void Round(int port, int messages, int round)
     {
-        var options = new MqttClientOptions { Host = "127.0.0.1", Port = port, ClientId = $"drain-{round}", MinimumPause = TimeSpan.FromMilliseconds(20) };
-        MqttClientOptions receiving = options with { Subscriptions = [new($"drain/{round}/#")] };
-        using (var absent = new MqttClient(receiving, null, NullLogger.Instance))
+        var options = new BrokerLinkOptions { Host = "127.0.0.1", Port = port, ClientId = $"drain-{round}", MinimumPause = TimeSpan.FromMilliseconds(20) };
+        BrokerLinkOptions receiving = options with { Subscriptions = [new($"drain/{round}/#")] };
+        using (var absent = new BrokerLink(receiving, null, NullLogger.Instance))
             Ready(absent);
 
         (TimeSpan cpu, TimeSpan wall) = Measure(() =>
         {
-            using var publisher = new MqttClient(options with { ClientId = "publisher", CleanStart = true }, null, NullLogger.Instance);
+            using var publisher = new BrokerLink(options with { ClientId = "publisher", CleanStart = true }, null, NullLogger.Instance);
             Ready(publisher);
             byte[][] topics = [.. Enumerable.Range(0, 1000).Select(i => Encoding.UTF8.GetBytes($"drain/{round}/{i:D4}"))];
             for (int i = 0; i < messages; i++)
@@ -66,17 +66,17 @@ internal static class ClientDrain
                 if (++received == messages)
                     all.Set();
             }
-            using var receiver = new MqttClient(receiving, Receive, NullLogger.Instance);
+            using var receiver = new BrokerLink(receiving, Receive, NullLogger.Instance);
             receiver.Start();
             all.Wait(TimeSpan.FromMinutes(2));
         });
         Report(round, "drain", received, cpu, wall);
     }
 
-    private static void Ready(MqttClient client)
+    private static void Ready(BrokerLink client)
     {
         client.Start();
-        SpinWait.SpinUntil(() => client.State == MqttClientState.Ready, TimeSpan.FromSeconds(10));
+        SpinWait.SpinUntil(() => client.State == BrokerLinkState.Ready, TimeSpan.FromSeconds(10));
     }
 
     private static (TimeSpan Cpu, TimeSpan Wall) Measure(Action action)

@@ -29,7 +29,7 @@ public class WorkerConfigurationTests
             ("Mqtt:Version", "V311"));
 
         Assert.Equal(8883, options.Mqtt.EffectivePort);
-        MqttClientOptions connection = LinkOptions.Receiver(options);
+        BrokerLinkOptions connection = LinkOptions.Receiver(options);
         Assert.Equal((8883, MqttVersion.V311, "streamrnn.dll"), (connection.Port, connection.Version, connection.Tls!.CaFile));
         Assert.Null(LinkOptions.Sender(Load(("Mqtt:Host", "broker"))).Tls);
     }

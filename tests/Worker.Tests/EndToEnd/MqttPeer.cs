@@ -17,8 +17,8 @@ internal sealed class MqttPeer : IDisposable
     /// <param name="filters">What to subscribe to, at QoS 1.</param>
     public MqttPeer(int port, params string[] filters)
     {
-        Client = new MqttClient(
-            new MqttClientOptions
+        Client = new BrokerLink(
+            new BrokerLinkOptions
             {
                 Host = "127.0.0.1",
                 Port = port,
@@ -32,7 +32,7 @@ internal sealed class MqttPeer : IDisposable
         WaitUntilReady();
     }
 
-    public MqttClient Client { get; }
+    public BrokerLink Client { get; }
 
     public int Count
     {
@@ -52,7 +52,7 @@ internal sealed class MqttPeer : IDisposable
         }
     }
 
-    public void WaitUntilReady() => Wait.Until(() => Client.State == MqttClientState.Ready, "the peer is connected");
+    public void WaitUntilReady() => Wait.Until(() => Client.State == BrokerLinkState.Ready, "the peer is connected");
 
     public void Publish(string topic, string payload, byte qos = 1, bool retain = false) =>
         Publish(Encoding.UTF8.GetBytes(topic), Encoding.UTF8.GetBytes(payload), qos, retain);

@@ -20,8 +20,8 @@ public class EndedByTheBrokerTests
             environment: new Dictionary<string, string> { ["StreamRnn__Mqtt__ClientId"] = id });
         Assert.True(SpinWait.SpinUntil(() => broker.SessionCount == 2 || worker.HasExited, TimeSpan.FromSeconds(30)), "the worker connects");
 
-        using MqttClient other = new(
-            new MqttClientOptions { Host = "127.0.0.1", Port = broker.EndPoint.Port, ClientId = id + connection }, null, NullLogger.Instance);
+        using BrokerLink other = new(
+            new BrokerLinkOptions { Host = "127.0.0.1", Port = broker.EndPoint.Port, ClientId = id + connection }, null, NullLogger.Instance);
         other.Start();
         (int exitCode, _, string error) = await Executable.FinishAsync(worker);
 

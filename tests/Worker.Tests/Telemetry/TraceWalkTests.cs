@@ -36,14 +36,14 @@ public class TraceWalkTests
         IPEndPoint broker = ((EmbeddedBrokerLink)worker.Link).EndPoint!;
 
         ConcurrentQueue<(string Topic, string? Traceparent)> read = new();
-        using MqttClient reader = Connect(broker, "reader", new MqttSubscription("streamrnn/+/+/forecast"),
+        using BrokerLink reader = Connect(broker, "reader", new MqttSubscription("streamrnn/+/+/forecast"),
             (in MqttPublish publish, in MqttPublishContext context) =>
             {
                 context.Ledger.TryOpen(publish.PacketId, publish.Qos, tickCount: 0);
                 read.Enqueue((Encoding.UTF8.GetString(publish.Topic),
                     publish.Properties.TryGetUser("traceparent"u8, out ReadOnlySpan<byte> parent) ? Encoding.ASCII.GetString(parent) : null));
             });
-        using MqttClient device = Connect(broker, "device", subscription: null, handler: null);
+        using BrokerLink device = Connect(broker, "device", subscription: null, handler: null);
         Publish(device, "plant/quiet"u8, traceparent: null);
         Publish(device, "plant/pump"u8, $"00-{TraceId}-{DeviceSpan}-01");
         device.Flush();
@@ -64,10 +64,10 @@ public class TraceWalkTests
         Assert.Equal($"00-{TraceId}-{publish.Hex(2)}-01", read.Single(message => message.Topic == "streamrnn/plant/pump/forecast").Traceparent);
     }
 
-    private static MqttClient Connect(IPEndPoint broker, string name, MqttSubscription? subscription, MqttPublishHandler? handler)
+    private static BrokerLink Connect(IPEndPoint broker, string name, MqttSubscription? subscription, MqttPublishHandler? handler)
     {
-        MqttClient client = new(
-            new MqttClientOptions
+        BrokerLink client = new(
+            new BrokerLinkOptions
             {
                 Host = broker.Address.ToString(),
                 Port = broker.Port,
@@ -77,11 +77,11 @@ public class TraceWalkTests
             },
             handler, NullLogger.Instance);
         client.Start();
-        Assert.True(SpinWait.SpinUntil(() => client.State == MqttClientState.Ready, Patience), $"the {name} connects");
+        Assert.True(SpinWait.SpinUntil(() => client.State == BrokerLinkState.Ready, Patience), $"the {name} connects");
         return client;
     }
 
-    private static void Publish(MqttClient device, ReadOnlySpan<byte> topic, string? traceparent)
+    private static void Publish(BrokerLink device, ReadOnlySpan<byte> topic, string? traceparent)
     {
         MqttPropertyWriter properties = new(stackalloc byte[128]);
         if (traceparent is not null)

@@ -69,13 +69,13 @@ public class WorkerMetricsTests
         using WorkerMetrics metrics = new();
         using MqttBroker broker = new(new MqttBrokerOptions { Port = 0 });
         broker.Start();
-        using MqttClient client = new(new MqttClientOptions { Host = "127.0.0.1", Port = broker.EndPoint!.Port, ClientId = "sums" }, null, NullLogger.Instance);
+        using BrokerLink client = new(new BrokerLinkOptions { Host = "127.0.0.1", Port = broker.EndPoint!.Port, ClientId = "sums" }, null, NullLogger.Instance);
         metrics.ObserveBroker(broker);
         metrics.ObserveClients(("mqtt_out", client));
         client.Start();
         for (int i = 0; i < 5; i++)
             client.Publish(new MqttPublish { Topic = "plant/pump"u8, Payload = "1"u8, Qos = 1 });
-        Assert.True(SpinWait.SpinUntil(() => client.State == MqttClientState.Ready, TimeSpan.FromSeconds(30)), "the client connects");
+        Assert.True(SpinWait.SpinUntil(() => client.State == BrokerLinkState.Ready, TimeSpan.FromSeconds(30)), "the client connects");
         Assert.True(client.Drain(TimeSpan.FromSeconds(30)), "the broker confirms");
         recorder.Collect();
 

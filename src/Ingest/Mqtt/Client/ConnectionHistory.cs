@@ -7,7 +7,7 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// How the connections of a client went: how long to wait for the next, and what there is to say, once per episode. Called by the client's thread;
 /// the counts any thread may read.
 /// </summary>
-internal sealed class ConnectionHistory(MqttClientOptions options, string broker, ILogger logger)
+internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker, ILogger logger)
 {
     // A connection that stood for so long was sound; after shorter ones the pauses go on growing.
     private static readonly TimeSpan Sound = TimeSpan.FromSeconds(10);

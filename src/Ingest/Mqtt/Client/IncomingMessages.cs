@@ -9,7 +9,7 @@ internal sealed class IncomingMessages
 {
     private const int AcknowledgementBytes = 4;
 
-    private readonly MqttClientOptions _options;
+    private readonly BrokerLinkOptions _options;
     private readonly ITickJournal? _journal;
     private readonly PacketSource _unwritten;
     private readonly PacketAcknowledgement[] _taken = new PacketAcknowledgement[512];
@@ -19,7 +19,7 @@ internal sealed class IncomingMessages
     /// <param name="journal">Where messages are written down; null where they are not.</param>
     /// <param name="unwritten">The session where there is no journal: of messages at QoS 2 received and not released. It outlives the connection.</param>
     /// <param name="due">As of <see cref="PacketLedger"/>, and so is <paramref name="send"/>.</param>
-    public IncomingMessages(MqttClientOptions options, ITickJournal? journal, PacketSource unwritten, Action due, Action send)
+    public IncomingMessages(BrokerLinkOptions options, ITickJournal? journal, PacketSource unwritten, Action due, Action send)
     {
         (_options, _journal, _unwritten, Source) = (options, journal, unwritten, unwritten);
         Ledger = new PacketLedger(2 * options.ReceiveMaximum, due, send);   // at QoS 2 a message is owed two answers

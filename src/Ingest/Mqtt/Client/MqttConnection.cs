@@ -15,8 +15,8 @@ internal sealed class MqttConnection : IDisposable
     /// </summary>
     private const int FewBytes = 1024;
 
-    private readonly MqttClient _client;
-    private readonly MqttClientOptions _options;
+    private readonly BrokerLink _client;
+    private readonly BrokerLinkOptions _options;
     private readonly MqttLink _link;
     private readonly Publications _publications;
     private readonly MqttSender _sender;
@@ -31,7 +31,7 @@ internal sealed class MqttConnection : IDisposable
     private string? _violation;
 
     /// <param name="unwritten">As of <see cref="IncomingMessages"/>.</param>
-    public MqttConnection(MqttClient client, MqttClientOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten)
+    public MqttConnection(BrokerLink client, BrokerLinkOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten)
     {
         (_client, _options, _link, _publications) = (client, options, link, publications);
         _sender = new MqttSender(options, link, publications, journal, unwritten, client.Clock);

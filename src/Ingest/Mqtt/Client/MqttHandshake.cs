@@ -6,7 +6,7 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 internal static class MqttHandshake
 {
     /// <summary>CONNECT: who we are, what the broker is to keep for us, and how much we take at once.</summary>
-    public static byte[] Connect(MqttClientOptions options)
+    public static byte[] Connect(BrokerLinkOptions options)
     {
         var properties = new MqttPropertyWriter(stackalloc byte[32]);
         if (options.Version == MqttVersion.V5)
@@ -45,7 +45,7 @@ internal static class MqttHandshake
     /// SUBSCRIBE to all filters, under the packet id 0xFFFF, which no message uses. Retained messages are not asked for again where the
     /// broker knows the subscription already (MQTT 5).
     /// </summary>
-    public static byte[] Subscribe(MqttClientOptions options)
+    public static byte[] Subscribe(BrokerLinkOptions options)
     {
         byte[] bytes = new byte[64 + options.Subscriptions.Sum(subscription => 3 + Encoding.UTF8.GetMaxByteCount(subscription.Filter.Length))];
         var filters = new MqttTopicFilterWriter(new byte[bytes.Length]);

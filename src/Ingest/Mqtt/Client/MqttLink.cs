@@ -24,7 +24,7 @@ internal sealed class MqttLink : IDisposable
 
     /// <exception cref="SocketException">Nobody answers, or not in time.</exception>
     /// <exception cref="AuthenticationException">The two ends do not agree on TLS.</exception>
-    public static MqttLink Connect(MqttClientOptions options, CancellationToken cancelled)
+    public static MqttLink Connect(BrokerLinkOptions options, CancellationToken cancelled)
     {
         SocketException? last = null;
         foreach (IPAddress address in Dns.GetHostAddresses(options.Host))
@@ -126,7 +126,7 @@ internal sealed class MqttLink : IDisposable
     }
 
     [SuppressMessage("Security", "CA5359", Justification = "Only where the operator asked for it by name.")]
-    private static SslStream Encrypt(Socket socket, MqttClientOptions options)
+    private static SslStream Encrypt(Socket socket, BrokerLinkOptions options)
     {
         MqttTlsOptions tls = options.Tls!;
         var authentication = new SslClientAuthenticationOptions

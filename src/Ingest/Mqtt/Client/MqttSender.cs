@@ -11,7 +11,7 @@ internal sealed class MqttSender
     private const int LongestSend = 64 * 1024;
     private const int AcknowledgementBytes = 4;
 
-    private readonly MqttClientOptions _options;
+    private readonly BrokerLinkOptions _options;
     private readonly MqttLink _link;
     private readonly Publications _publications;
     private readonly IncomingMessages _incoming;
@@ -34,7 +34,7 @@ internal sealed class MqttSender
     private volatile bool _peerGone;
     private string? _failure;
 
-    public MqttSender(MqttClientOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
+    public MqttSender(BrokerLinkOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
     {
         (_options, _link, _publications, _clock) = (options, link, publications, clock);
         _incoming = new IncomingMessages(options, journal, unwritten, SignalDue, SendAcknowledgementsNow);

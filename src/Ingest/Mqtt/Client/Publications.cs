@@ -6,7 +6,7 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// </summary>
 internal sealed class Publications
 {
-    private readonly MqttClientOptions _options;
+    private readonly BrokerLinkOptions _options;
     private readonly OutgoingMessages _messages;   // whose monitor guards everything here
     private readonly PoisonWatch _poison = new();
     private readonly Queue<(long Tail, long Position, Action<long> Confirmed)> _marks = new();
@@ -18,7 +18,7 @@ internal sealed class Publications
     private long _dropped;
 
     /// <param name="stopped">Who waits here is woken by <see cref="Wake"/> after it.</param>
-    public Publications(MqttClientOptions options, CancellationToken stopped)
+    public Publications(BrokerLinkOptions options, CancellationToken stopped)
     {
         (_options, _stopped) = (options, stopped);
         _messages = new OutgoingMessages(options.PublishBufferMessages, options.PublishBufferBytes);
@@ -97,7 +97,7 @@ internal sealed class Publications
             Monitor.PulseAll(_messages);
     }
 
-    /// <summary>As of <see cref="MqttClient.Mark"/>.</summary>
+    /// <summary>As of <see cref="BrokerLink.Mark"/>.</summary>
     public void Mark(long position, Action<long> confirmed)
     {
         lock (_messages)

@@ -23,8 +23,8 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
         // mosquitto takes 20 messages at QoS 2 at a time from a client of 3.1.1, and waits for TCP between.
         int count = qos == 2 && version == MqttVersion.V311 ? 500 : 5000;
         var sink = new NumberSink();
-        using MqttClient receiver = Start(Receiver(version) with { Subscriptions = [new(_topic + "/#", qos)] }, sink.Receive);
-        using MqttClient publisher = Start(Publisher(version), null);
+        using BrokerLink receiver = Start(Receiver(version) with { Subscriptions = [new(_topic + "/#", qos)] }, sink.Receive);
+        using BrokerLink publisher = Start(Publisher(version), null);
         for (int i = 0; i < count; i++)
         {
             publisher.Publish(Numbered($"{_topic}/{i % 10}", i, qos));
@@ -43,10 +43,10 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
     public void A_message_that_is_not_done_with_comes_again_in_the_next_session()
     {
         var sink = new NumberSink { CompleteUpTo = 60 };
-        MqttClientOptions options = Receiver(MqttVersion.V5) with { Subscriptions = [new(_topic)] };
-        using (MqttClient receiver = Start(options, sink.Receive))
+        BrokerLinkOptions options = Receiver(MqttVersion.V5) with { Subscriptions = [new(_topic)] };
+        using (BrokerLink receiver = Start(options, sink.Receive))
         {
-            using MqttClient publisher = Start(Publisher(MqttVersion.V5), null);
+            using BrokerLink publisher = Start(Publisher(MqttVersion.V5), null);
             for (int i = 0; i < 100; i++)
                 publisher.Publish(Numbered(_topic, i, 1));
             Assert.True(publisher.Drain(TimeSpan.FromSeconds(20)));
@@ -69,8 +69,8 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
         using var own = new MosquittoBroker();
         const int Count = 4000;
         var sink = new NumberSink();
-        using MqttClient receiver = Start(Receiver(MqttVersion.V5, own.Port) with { Subscriptions = [new(_topic)] }, sink.Receive);
-        using MqttClient publisher = Start(Publisher(MqttVersion.V5, own.Port) with { CleanStart = false }, null);
+        using BrokerLink receiver = Start(Receiver(MqttVersion.V5, own.Port) with { Subscriptions = [new(_topic)] }, sink.Receive);
+        using BrokerLink publisher = Start(Publisher(MqttVersion.V5, own.Port) with { CleanStart = false }, null);
         for (int i = 0; i < Count; i++)
         {
             publisher.Publish(Numbered(_topic, i, 1));
@@ -78,7 +78,7 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
             if (i == Count / 2)
             {
                 own.Stop();
-                Wait.Until(() => receiver.State == MqttClientState.Connecting && publisher.State == MqttClientState.Connecting, "both notice");
+                Wait.Until(() => receiver.State == BrokerLinkState.Connecting && publisher.State == BrokerLinkState.Connecting, "both notice");
             }
             if (i == Count / 2 + 500)
                 own.Start();
@@ -101,8 +101,8 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
         const int Seed = 7, Count = 600;
         using var proxy = new CuttingProxy(broker.Port, Seed);
         var sink = new NumberSink();
-        using MqttClient receiver = Start(Receiver(version, proxy.Port) with { Subscriptions = [new(_topic, qos)] }, sink.Receive);
-        using MqttClient publisher = Start(Publisher(version, proxy.Port) with { CleanStart = false }, null);
+        using BrokerLink receiver = Start(Receiver(version, proxy.Port) with { Subscriptions = [new(_topic, qos)] }, sink.Receive);
+        using BrokerLink publisher = Start(Publisher(version, proxy.Port) with { CleanStart = false }, null);
         for (int i = 0; i < Count; i++)
         {
             publisher.Publish(Numbered(_topic, i, qos));
@@ -123,10 +123,10 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
     [Fact]
     public void Retained_messages_come_marked_and_only_with_a_new_subscription()
     {
-        using MqttClient publisher = Start(Publisher(MqttVersion.V5), null);
+        using BrokerLink publisher = Start(Publisher(MqttVersion.V5), null);
         publisher.Publish(new MqttPublish { Topic = Encoding.UTF8.GetBytes(_topic), Payload = "0000"u8, Qos = 1, Retain = true });
         Assert.True(publisher.Drain(TimeSpan.FromSeconds(20)));
-        MqttClientOptions options = Receiver(MqttVersion.V5) with { Subscriptions = [new(_topic)] };
+        BrokerLinkOptions options = Receiver(MqttVersion.V5) with { Subscriptions = [new(_topic)] };
         int retained = 0;
         void Receive(in MqttPublish publish, in MqttPublishContext context)
         {
@@ -146,13 +146,13 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
         }
     }
 
-    private MqttClientOptions Receiver(MqttVersion version, int? port = null) =>
+    private BrokerLinkOptions Receiver(MqttVersion version, int? port = null) =>
         Options("receiver", version, port ?? broker.Port);
 
-    private MqttClientOptions Publisher(MqttVersion version, int? port = null) =>
+    private BrokerLinkOptions Publisher(MqttVersion version, int? port = null) =>
         Options("publisher", version, port ?? broker.Port) with { CleanStart = true };
 
-    private MqttClientOptions Options(string role, MqttVersion version, int port) => new()
+    private BrokerLinkOptions Options(string role, MqttVersion version, int port) => new()
     {
         Host = "127.0.0.1",
         Port = port,
@@ -162,11 +162,11 @@ public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixtur
         MaximumPause = TimeSpan.FromMilliseconds(200),
     };
 
-    private static MqttClient Start(MqttClientOptions options, MqttPublishHandler? handler)
+    private static BrokerLink Start(BrokerLinkOptions options, MqttPublishHandler? handler)
     {
-        var client = new MqttClient(options, handler, NullLogger.Instance);
+        var client = new BrokerLink(options, handler, NullLogger.Instance);
         client.Start();
-        Wait.Until(() => client.State == MqttClientState.Ready, $"{options.ClientId} is ready ({client.LastFailure})");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, $"{options.ClientId} is ready ({client.LastFailure})");
         return client;
     }
 

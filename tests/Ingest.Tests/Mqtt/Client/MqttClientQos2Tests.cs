@@ -20,7 +20,7 @@ public sealed class MqttClientQos2Tests : IDisposable
     [Fact]
     public void A_message_is_handed_over_once_however_often_it_comes_before_its_release()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
         {
             connection.Send(Message9);
@@ -47,16 +47,16 @@ public sealed class MqttClientQos2Tests : IDisposable
     [InlineData(false, false, 0)]
     public void A_session_that_an_earlier_run_had_and_the_broker_has_not_is_lost(bool knows, bool sessionPresent, int lost)
     {
-        using MqttClient client = Start(Options(), new FakeJournal { Knows = knows });
+        using BrokerLink client = Start(Options(), new FakeJournal { Knows = knows });
         using FakeConnection connection = _broker.AcceptAndWelcome(sessionPresent, true);   // and subscribes
-        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
         Assert.Equal(lost, client.SessionsLostCount);
     }
 
     [Fact]
     public void A_new_session_knows_nothing_of_the_ids_of_the_old_one()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
         {
             connection.Send(Message9);
@@ -72,7 +72,7 @@ public sealed class MqttClientQos2Tests : IDisposable
     [Fact]
     public void Messages_not_released_count_against_the_receive_maximum()
     {
-        using MqttClient client = Start(Options() with { ReceiveMaximum = 2 });
+        using BrokerLink client = Start(Options() with { ReceiveMaximum = 2 });
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         for (byte id = 1; id <= 2; id++)
         {
@@ -88,10 +88,10 @@ public sealed class MqttClientQos2Tests : IDisposable
     [Fact]
     public void What_the_broker_has_received_is_released_and_not_sent_again()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
         {
-            Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+            Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
             for (int i = 1; i <= 3; i++)
                 client.Publish(new MqttPublish { Topic = "t"u8, Payload = "x"u8, Qos = 2 });
             client.Flush();
@@ -119,7 +119,7 @@ public sealed class MqttClientQos2Tests : IDisposable
     [Fact]
     public void A_refused_message_is_not_released_and_one_the_client_does_not_know_is()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         client.Publish(new MqttPublish { Topic = "t"u8, Payload = "x"u8, Qos = 2 });
         client.Flush();
@@ -135,7 +135,7 @@ public sealed class MqttClientQos2Tests : IDisposable
     public void Behind_acknowledgements_a_ping_proves_that_the_broker_has_them()
     {
         var journal = new FakeJournal();
-        using MqttClient client = Start(Options(), journal);
+        using BrokerLink client = Start(Options(), journal);
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         connection.Send(0x32, 7, 0, 1, (byte)'t', 0, 1, 0, (byte)'5');
         Complete(0);
@@ -158,7 +158,7 @@ public sealed class MqttClientQos2Tests : IDisposable
     public void A_release_is_answered_when_it_is_written_down_and_repeats_are_the_journals_business()
     {
         var journal = new FakeJournal { HoldsReleases = true };
-        using MqttClient client = Start(Options(), journal);
+        using BrokerLink client = Start(Options(), journal);
         using FakeConnection connection = _broker.AcceptAndWelcome(true, true);
         connection.Send(Message9);
         Complete(0);
@@ -179,7 +179,7 @@ public sealed class MqttClientQos2Tests : IDisposable
     [Fact]
     public void What_a_lost_session_had_received_is_done_with()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
         {
             client.Publish(new MqttPublish { Topic = "t"u8, Payload = "x"u8, Qos = 2 });
@@ -192,7 +192,7 @@ public sealed class MqttClientQos2Tests : IDisposable
         Assert.True(client.Drain(TimeSpan.FromSeconds(20)));
     }
 
-    private MqttClientOptions Options() => new()
+    private BrokerLinkOptions Options() => new()
     {
         Host = "127.0.0.1",
         Port = _broker.Port,
@@ -211,9 +211,9 @@ public sealed class MqttClientQos2Tests : IDisposable
         }
     }
 
-    private MqttClient Start(MqttClientOptions options, ITickJournal? journal = null)
+    private BrokerLink Start(BrokerLinkOptions options, ITickJournal? journal = null)
     {
-        var client = new MqttClient(options, Receive, NullLogger.Instance, journal: journal);
+        var client = new BrokerLink(options, Receive, NullLogger.Instance, journal: journal);
         client.Start();
         return client;
 

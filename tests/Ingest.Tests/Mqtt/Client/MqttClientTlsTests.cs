@@ -39,37 +39,37 @@ public sealed class MqttClientTlsTests : IDisposable
     [Fact]
     public void A_broker_whose_authority_is_trusted_is_connected_to()
     {
-        using MqttClient client = Start(new MqttTlsOptions { CaFile = In("ca.pem") });
-        Wait.Until(() => client.State == MqttClientState.Ready, $"ready ({client.LastFailure})");
+        using BrokerLink client = Start(new MqttTlsOptions { CaFile = In("ca.pem") });
+        Wait.Until(() => client.State == BrokerLinkState.Ready, $"ready ({client.LastFailure})");
     }
 
     [Fact]
     public void Any_other_is_not_unless_the_operator_says_so()
     {
-        using (MqttClient client = Start(new MqttTlsOptions()))
+        using (BrokerLink client = Start(new MqttTlsOptions()))
         {
             Wait.Until(() => client.LastFailure is not null, "the refusal");
             Assert.Contains("certificate", client.LastFailure);
             Assert.Equal(0, client.ConnectCount);
         }
-        using MqttClient trusting = Start(new MqttTlsOptions { AllowUntrusted = true });
-        Wait.Until(() => trusting.State == MqttClientState.Ready, $"ready ({trusting.LastFailure})");
+        using BrokerLink trusting = Start(new MqttTlsOptions { AllowUntrusted = true });
+        Wait.Until(() => trusting.State == BrokerLinkState.Ready, $"ready ({trusting.LastFailure})");
     }
 
     [Fact]
     public void A_file_that_is_not_there_is_named()
     {
-        using MqttClient client = Start(new MqttTlsOptions { CaFile = In("none.pem") });
+        using BrokerLink client = Start(new MqttTlsOptions { CaFile = In("none.pem") });
         Wait.Until(() => client.LastFailure is not null, "the failure");
         Assert.Contains("none.pem", client.LastFailure);
     }
 
     private string In(string name) => Path.Combine(_folder, name);
 
-    private MqttClient Start(MqttTlsOptions tls)
+    private BrokerLink Start(MqttTlsOptions tls)
     {
-        var client = new MqttClient(
-            new MqttClientOptions { Host = "127.0.0.1", Port = _broker.Port, ClientId = "tls", Tls = tls, MinimumPause = TimeSpan.FromMilliseconds(20) },
+        var client = new BrokerLink(
+            new BrokerLinkOptions { Host = "127.0.0.1", Port = _broker.Port, ClientId = "tls", Tls = tls, MinimumPause = TimeSpan.FromMilliseconds(20) },
             null, NullLogger.Instance);
         client.Start();
         return client;

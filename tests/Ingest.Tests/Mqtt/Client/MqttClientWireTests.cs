@@ -21,7 +21,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void Packets_in_single_bytes_are_put_together()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         foreach (byte part in new byte[] { 0x32, 7, 0, 1, (byte)'t', 0, 9, 0, (byte)'5', 0x30, 5, 0, 1, (byte)'t', 0, (byte)'6' })
             connection.Send(part);
@@ -36,7 +36,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void Acknowledgements_leave_in_the_order_of_arrival_however_late()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         for (byte id = 1; id <= 3; id++)
             connection.Send(0x32, 7, 0, 1, (byte)'t', 0, id, 0, (byte)'5');
@@ -57,14 +57,14 @@ public sealed class MqttClientWireTests : IDisposable
     [InlineData(new byte[] { 0x20, 3, 0, 0, 0 })]
     public void Garbage_ends_the_connection_is_counted_and_the_client_comes_back(byte[] garbage)
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
         {
             connection.Send(garbage);
             Assert.True(connection.IsClosed());
         }
         using FakeConnection again = _broker.AcceptAndWelcome(true, false);
-        Wait.Until(() => client.State == MqttClientState.Ready, "ready again");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, "ready again");
         Assert.Equal(1, _faults.Of(TickFault.ProtocolError));
         Assert.Empty(_received);
     }
@@ -73,9 +73,9 @@ public sealed class MqttClientWireTests : IDisposable
     public void A_broker_that_has_stopped_reading_is_left_though_a_write_waits_for_it()
     {
         const int Messages = 600;   // of 100 KB: more than the sockets between take
-        using MqttClient client = Start(Options() with { KeepAlive = TimeSpan.FromSeconds(1), PublishBufferBytes = 64 << 20 });
+        using BrokerLink client = Start(Options() with { KeepAlive = TimeSpan.FromSeconds(1), PublishBufferBytes = 64 << 20 });
         using FakeConnection frozen = _broker.AcceptAndWelcome(false, false);
-        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
         byte[] payload = new byte[100_000];
         for (int i = 0; i < Messages; i++)
             client.Publish(new MqttPublish { Topic = "t"u8, Payload = payload, Qos = 1 });
@@ -90,7 +90,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void More_in_flight_than_allowed_is_a_violation()
     {
-        using MqttClient client = Start(Options("t") with { ReceiveMaximum = 2 });
+        using BrokerLink client = Start(Options("t") with { ReceiveMaximum = 2 });
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         for (byte id = 1; id <= 3; id++)
             connection.Send(0x32, 7, 0, 1, (byte)'t', 0, id, 0, (byte)'5');
@@ -102,7 +102,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void A_topic_alias_lasts_for_its_connection()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, true))
         {
             connection.Send(0x30, 8, 0, 1, (byte)'t', 3, 35, 0, 7, (byte)'5');
@@ -119,17 +119,17 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void A_session_taken_over_is_not_fought_for()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         connection.Send(0xE0, 1, 0x8E);
-        Wait.Until(() => client.State == MqttClientState.Stopped, "the client stops");
+        Wait.Until(() => client.State == BrokerLinkState.Stopped, "the client stops");
         Assert.Contains("SessionTakenOver", client.LastFailure);
     }
 
     [Fact]
     public void A_refusal_is_told_with_the_brokers_words_and_tried_again()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using (FakeConnection connection = _broker.Accept())
         {
             connection.Send([0x20, 9, 0, 0x87, 6, 31, 0, 3, .. "who"u8]);
@@ -137,27 +137,27 @@ public sealed class MqttClientWireTests : IDisposable
         }
         using FakeConnection again = _broker.Accept();
         Assert.Equal("the broker refuses us: NotAuthorized (who); check user name and password", client.LastFailure);
-        Assert.Equal(MqttClientState.Connecting, client.State);
+        Assert.Equal(BrokerLinkState.Connecting, client.State);
     }
 
     [Fact]
     public void A_refused_subscription_leaves_the_client_connected_but_not_ready()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using FakeConnection connection = _broker.AcceptAndWelcome(false, false);
         connection.Read();
         connection.Send(0x90, 4, 0xFF, 0xFF, 0, 0x87);
         Wait.Until(() => client.LastFailure is not null, "the refusal");
-        Assert.Equal(MqttClientState.Connected, client.State);
+        Assert.Equal(BrokerLinkState.Connected, client.State);
     }
 
     [Fact]
     public void Silence_is_asked_about_and_then_ends_the_connection()
     {
-        using MqttClient client = Start(Options("t") with { KeepAlive = TimeSpan.FromSeconds(40) }, _clock);
+        using BrokerLink client = Start(Options("t") with { KeepAlive = TimeSpan.FromSeconds(40) }, _clock);
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         connection.Send(0x32, 7, 0, 1, (byte)'t', 0, 1, 0, (byte)'5');   // its acknowledgement is held back all the while
-        Wait.Until(() => ReceivedCount == 1 && client.State == MqttClientState.Ready, "a message");
+        Wait.Until(() => ReceivedCount == 1 && client.State == BrokerLinkState.Ready, "a message");
         for (int i = 0; i < 3; i++)
             _clock.Advance(TimeSpan.FromSeconds(10));
         Assert.Equal(MqttPacketType.Pingreq, connection.Read().Type);
@@ -175,10 +175,10 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void Unconfirmed_messages_are_sent_again_in_order_with_DUP_and_the_same_ids()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, false))
         {
-            Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+            Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
             for (int i = 0; i < 4; i++)
                 client.Publish(Message($"{i}"));
             client.Flush();
@@ -199,10 +199,10 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void What_was_confirmed_out_of_order_before_the_connection_broke_waits_for_nothing()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, false))
         {
-            Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+            Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
             client.Publish(Message("a"));
             client.Publish(Message("b"));
             client.Flush();
@@ -220,7 +220,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void A_lost_session_gets_the_unconfirmed_messages_as_new_ones()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using (FakeConnection connection = _broker.AcceptAndWelcome(false, false))
         {
             client.Publish(Message("a"));
@@ -235,9 +235,9 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void The_brokers_receive_maximum_bounds_what_is_in_flight()
     {
-        using MqttClient client = Start(Options());
+        using BrokerLink client = Start(Options());
         using FakeConnection connection = _broker.AcceptAndWelcome(false, false, 33, 0, 2);
-        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
         for (int i = 0; i < 5; i++)
             client.Publish(Message($"{i}"));
         client.Flush();
@@ -251,7 +251,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void A_full_buffer_says_so_and_at_QoS_0_nothing_waits_for_a_broker()
     {
-        using MqttClient client = Start(Options() with { PublishBufferMessages = 3 });
+        using BrokerLink client = Start(Options() with { PublishBufferMessages = 3 });
         for (int i = 0; i < 3; i++)
             Assert.True(client.TryPublish(Message($"{i}")));
         Assert.False(client.TryPublish(Message("3")));
@@ -274,7 +274,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void Receiving_stops_before_the_connection_does()
     {
-        using MqttClient client = Start(Options("t"));
+        using BrokerLink client = Start(Options("t"));
         using FakeConnection connection = _broker.AcceptAndWelcome(false, true);
         connection.Send(0x32, 7, 0, 1, (byte)'t', 0, 1, 0, (byte)'5');
         Wait.Until(() => ReceivedCount == 1, "a message");
@@ -290,7 +290,7 @@ public sealed class MqttClientWireTests : IDisposable
     [Fact]
     public void Options_out_of_range_are_named()
     {
-        ArgumentException Refused(MqttClientOptions options) => Assert.Throws<ArgumentException>(() => new MqttClient(options, null, NullLogger.Instance));
+        ArgumentException Refused(BrokerLinkOptions options) => Assert.Throws<ArgumentException>(() => new BrokerLink(options, null, NullLogger.Instance));
         Assert.Contains("'a/#/b' is no topic filter", Refused(Options("a/#/b")).Message);
         Assert.Contains("asks for QoS 3", Refused(Options() with { Subscriptions = [new("t", 3)] }).Message);
         Assert.Contains("Port is 0", Refused(Options() with { Port = 0 }).Message);
@@ -321,7 +321,7 @@ public sealed class MqttClientWireTests : IDisposable
         Assert.InRange(backoff.Next().TotalSeconds, 0.25, 0.5);
     }
 
-    private MqttClientOptions Options(params string[] filters) => new()
+    private BrokerLinkOptions Options(params string[] filters) => new()
     {
         Host = "127.0.0.1",
         Port = _broker.Port,
@@ -340,9 +340,9 @@ public sealed class MqttClientWireTests : IDisposable
         }
     }
 
-    private MqttClient Start(MqttClientOptions options, TimeProvider? clock = null)
+    private BrokerLink Start(BrokerLinkOptions options, TimeProvider? clock = null)
     {
-        var client = new MqttClient(options, Receive, NullLogger.Instance, clock, _faults);
+        var client = new BrokerLink(options, Receive, NullLogger.Instance, clock, _faults);
         client.Start();
         return client;
     }

@@ -22,7 +22,7 @@ public sealed class PoisonTests : IDisposable
     [InlineData(2, false)]
     public void It_is_found_among_others_and_given_up(byte qos, bool confirmsOthers)
     {
-        var options = new MqttClientOptions
+        var options = new BrokerLinkOptions
         {
             Host = "127.0.0.1",
             Port = _broker.Port,
@@ -30,7 +30,7 @@ public sealed class PoisonTests : IDisposable
             MinimumPause = TimeSpan.FromMilliseconds(1),
             MaximumPause = TimeSpan.FromMilliseconds(2),
         };
-        using var client = new MqttClient(options, handler: null, _log);
+        using var client = new BrokerLink(options, handler: null, _log);
         for (int i = 0; i < Count; i++)
             client.Publish(new MqttPublish { Topic = "plant/t"u8, Payload = Encoding.UTF8.GetBytes($"{i}"), Qos = qos });
         long marked = 0;
@@ -59,7 +59,7 @@ public sealed class PoisonTests : IDisposable
     [InlineData(MqttReasonCode.QuotaExceeded)]
     public void In_mqtt_5_nothing_is_given_up_that_was_not_blamed(MqttReasonCode? reason)
     {
-        var options = new MqttClientOptions
+        var options = new BrokerLinkOptions
         {
             Host = "127.0.0.1",
             Port = _broker.Port,
@@ -67,7 +67,7 @@ public sealed class PoisonTests : IDisposable
             MinimumPause = TimeSpan.FromMilliseconds(1),
             MaximumPause = TimeSpan.FromMilliseconds(2),
         };
-        using var client = new MqttClient(options, handler: null, _log);
+        using var client = new BrokerLink(options, handler: null, _log);
         client.Publish(new MqttPublish { Topic = "plant/t"u8, Payload = "1"u8, Qos = 1 });
         client.Start();
         for (int connections = 0; connections < 2 * PoisonWatch.Patience; connections++)
@@ -91,7 +91,7 @@ public sealed class PoisonTests : IDisposable
     public void Mosquitto_gets_all_but_the_message_that_is_too_long_for_it(MqttVersion version, byte qos)
     {
         using var mosquitto = new MosquittoBroker("max_packet_size 10000");
-        var options = new MqttClientOptions
+        var options = new BrokerLinkOptions
         {
             Host = "127.0.0.1",
             Port = mosquitto.Port,
@@ -100,9 +100,9 @@ public sealed class PoisonTests : IDisposable
             MinimumPause = TimeSpan.FromMilliseconds(1),
             MaximumPause = TimeSpan.FromMilliseconds(5),
         };
-        using var client = new MqttClient(options, handler: null, _log);
+        using var client = new BrokerLink(options, handler: null, _log);
         client.Start();
-        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
         byte[] payload = new byte[20_000];
         for (int i = 0; i < Count; i++)
             client.Publish(new MqttPublish { Topic = "t"u8, Payload = payload.AsSpan(0, i == Poison ? payload.Length : 10), Qos = qos });
@@ -116,7 +116,7 @@ public sealed class PoisonTests : IDisposable
     public void Mosquitto_gets_all_but_the_message_to_a_topic_too_deep_for_it(MqttVersion version)
     {
         using var mosquitto = new MosquittoBroker("");
-        var options = new MqttClientOptions
+        var options = new BrokerLinkOptions
         {
             Host = "127.0.0.1",
             Port = mosquitto.Port,
@@ -125,9 +125,9 @@ public sealed class PoisonTests : IDisposable
             MinimumPause = TimeSpan.FromMilliseconds(1),
             MaximumPause = TimeSpan.FromMilliseconds(5),
         };
-        using var client = new MqttClient(options, handler: null, _log);
+        using var client = new BrokerLink(options, handler: null, _log);
         client.Start();
-        Wait.Until(() => client.State == MqttClientState.Ready, "ready");
+        Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
         byte[] deep = Encoding.UTF8.GetBytes(string.Join('/', Enumerable.Repeat("a", 300)));
         for (int i = 0; i < Count; i++)
             client.Publish(new MqttPublish { Topic = i == Poison ? deep : "t"u8, Payload = "1"u8, Qos = 1 });
@@ -161,7 +161,7 @@ public sealed class PoisonTests : IDisposable
 
     /// <summary>Takes what comes until the poison does, over which it closes and says so.</summary>
     /// <param name="confirms">Whether the messages before it are confirmed in time.</param>
-    private static void Serve(FakeConnection connection, MqttClient client, byte qos, bool confirms, HashSet<string> taken)
+    private static void Serve(FakeConnection connection, BrokerLink client, byte qos, bool confirms, HashSet<string> taken)
     {
         while (client.UnconfirmedCount > 0)
         {

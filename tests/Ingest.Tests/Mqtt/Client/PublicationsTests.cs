@@ -63,5 +63,5 @@ public class PublicationsTests
         }
     }
 
-    private static Publications Start() => new(new MqttClientOptions { Host = "broker", ClientId = "c" }, CancellationToken.None);
+    private static Publications Start() => new(new BrokerLinkOptions { Host = "broker", ClientId = "c" }, CancellationToken.None);
 }

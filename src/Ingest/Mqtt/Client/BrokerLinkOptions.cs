@@ -24,7 +24,7 @@ public sealed record MqttTlsOptions
 }
 
 /// <summary>A connection to one broker.</summary>
-public sealed record MqttClientOptions
+public sealed record BrokerLinkOptions
 {
     public required string Host { get; init; }
 

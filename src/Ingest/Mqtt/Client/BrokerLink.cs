@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 
-public enum MqttClientState
+public enum BrokerLinkState
 {
     /// <summary>No connection, or not yet accepted.</summary>
     Connecting,
@@ -29,9 +29,9 @@ public enum MqttClientState
 /// Receive and publish through two clients: one that does both at QoS 1 waits for itself when its handler waits for a consumer that
 /// waits for the confirmation behind the handler's message in the same socket.
 /// </remarks>
-public sealed class MqttClient : IDisposable
+public sealed class BrokerLink : IDisposable
 {
-    private readonly MqttClientOptions _options;
+    private readonly BrokerLinkOptions _options;
     private readonly MqttPublishHandler? _handler;
     private readonly ILogger _logger;
     private readonly FaultCounters? _faults;
@@ -45,7 +45,7 @@ public sealed class MqttClient : IDisposable
     private readonly string _broker;
     private volatile MqttConnection? _connection;
     private volatile bool _receivingStopped;
-    private int _state = (int)MqttClientState.Connecting;
+    private int _state = (int)BrokerLinkState.Connecting;
     private bool _givenUp;
     private bool _rejectionReported;
     private long _received;
@@ -54,7 +54,7 @@ public sealed class MqttClient : IDisposable
     /// <param name="faults">Counts what the broker sends against the protocol.</param>
     /// <param name="journal">Where the handler writes down what it takes in; it is told what the broker will not send again.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public MqttClient(MqttClientOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, FaultCounters? faults = null,
+    public BrokerLink(BrokerLinkOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, FaultCounters? faults = null,
         ITickJournal? journal = null)
     {
         options.Validate();
@@ -70,7 +70,7 @@ public sealed class MqttClient : IDisposable
     }
 
     /// <summary>Called at each change of <see cref="State"/>, by the thread that made it.</summary>
-    public Action<MqttClientState>? StateChanged { get; init; }
+    public Action<BrokerLinkState>? StateChanged { get; init; }
 
     /// <summary>
     /// Called when the broker says no to us or to a subscription, by the thread that reads; <see cref="LastFailure"/> has the words. Says
@@ -78,7 +78,7 @@ public sealed class MqttClient : IDisposable
     /// </summary>
     public Func<MqttReasonCode, bool>? Refused { get; init; }
 
-    public MqttClientState State => (MqttClientState)Volatile.Read(ref _state);
+    public BrokerLinkState State => (BrokerLinkState)Volatile.Read(ref _state);
 
     /// <summary>Why the last connection, or attempt, failed; null while all is well.</summary>
     public string? LastFailure { get; private set; }
@@ -120,7 +120,7 @@ public sealed class MqttClient : IDisposable
     public bool TryPublish(in MqttPublish publish)
     {
         MqttConnection? connection = _connection;
-        bool connected = State is MqttClientState.Connected or MqttClientState.Ready;
+        bool connected = State is BrokerLinkState.Connected or BrokerLinkState.Ready;
         return _publications.TryAdd(publish, connected ? connection?.Limits ?? MqttServerLimits.From(default) : null);
     }
 
@@ -183,7 +183,7 @@ public sealed class MqttClient : IDisposable
         _stop.Cancel();
         if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted) && Thread.CurrentThread != _thread)
             _thread.Join();
-        SetState(MqttClientState.Stopped);
+        SetState(BrokerLinkState.Stopped);
         _publications.Wake();
     }
 
@@ -202,7 +202,7 @@ public sealed class MqttClient : IDisposable
         bool first = ConnectCount == 0;
         LastFailure = null;
         _history.Connected(sessionPresent, isKnown);
-        SetState(MqttClientState.Connected);
+        SetState(BrokerLinkState.Connected);
         return first || !sessionPresent;   // the first time the filters may be others than those of the session
     }
 
@@ -234,7 +234,7 @@ public sealed class MqttClient : IDisposable
         _givenUp = Refused?.Invoke(code) == false;
     }
 
-    internal void Ready() => SetState(MqttClientState.Ready);
+    internal void Ready() => SetState(BrokerLinkState.Ready);
 
     internal void Received(in MqttPublish publish, in MqttPublishContext context, IncomingMessages incoming)
     {
@@ -274,12 +274,12 @@ public sealed class MqttClient : IDisposable
             {
                 Log.Stopped(_logger, _options.ClientId, "another client connected with our client id; give each worker its own");
                 _stop.Cancel();
-                SetState(MqttClientState.Stopped);
+                SetState(BrokerLinkState.Stopped);
                 _publications.Wake();
                 return;
             }
 
-            SetState(MqttClientState.Connecting);
+            SetState(BrokerLinkState.Connecting);
             Pause(_history.Lost(reason));
         }
         Log.Left(_logger, _options.ClientId, _broker);
@@ -329,7 +329,7 @@ public sealed class MqttClient : IDisposable
         }
     }
 
-    private void SetState(MqttClientState state)
+    private void SetState(BrokerLinkState state)
     {
         if (Interlocked.Exchange(ref _state, (int)state) != (int)state)
             StateChanged?.Invoke(state);
