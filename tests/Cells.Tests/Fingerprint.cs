@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace StreamRnn.Cells.Tests;
 
@@ -10,8 +11,16 @@ namespace StreamRnn.Cells.Tests;
 /// </summary>
 internal static class Fingerprint
 {
-    /// <summary>What <see cref="InProcessWith"/> starts.</summary>
-    private static void Main() => Console.WriteLine($"{LaneWidth.Floats} {Compute()}");
+    private const string Only = "--fingerprint";
+
+    /// <summary>The runner of the tests, and with <see cref="Only"/> the process that <see cref="InProcessWith"/> starts.</summary>
+    private static async Task<int> Main(string[] args)
+    {
+        if (args is not [Only])
+            return await ConsoleRunner.Run(args);
+        Console.WriteLine($"{LaneWidth.Floats} {Compute()}");
+        return 0;
+    }
 
     public static string Compute()
     {
@@ -40,6 +49,7 @@ internal static class Fingerprint
         };
         start.ArgumentList.Add("exec");
         start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
+        start.ArgumentList.Add(Only);
         foreach ((string name, string value) in environment)
             start.Environment[name] = value;
         using Process process = Process.Start(start)!;

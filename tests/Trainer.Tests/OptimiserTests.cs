@@ -7,13 +7,13 @@ public class OptimiserTests
 
     public static TheoryData<OptimiserSettings> Settings() =>
     [
-        new(OptimiserKind.Sgd),
-        new(OptimiserKind.Sgd) { Momentum = 0.9, LearningRate = 0.02, WeightDecay = 0.1 },
-        new(OptimiserKind.RmsProp) { LearningRate = 0.005 },
-        new(OptimiserKind.RmsProp) { Momentum = 0.5, WeightDecay = 0.01 },
-        new(OptimiserKind.Adam) { LearningRate = 0.01 },
-        new(OptimiserKind.Adam) { WeightDecay = 0.1 },
-        new(OptimiserKind.AdamW) { LearningRate = 0.01 },
+        new OptimiserSettings(OptimiserKind.Sgd),
+        new OptimiserSettings(OptimiserKind.Sgd) { Momentum = 0.9, LearningRate = 0.02, WeightDecay = 0.1 },
+        new OptimiserSettings(OptimiserKind.RmsProp) { LearningRate = 0.005 },
+        new OptimiserSettings(OptimiserKind.RmsProp) { Momentum = 0.5, WeightDecay = 0.01 },
+        new OptimiserSettings(OptimiserKind.Adam) { LearningRate = 0.01 },
+        new OptimiserSettings(OptimiserKind.Adam) { WeightDecay = 0.1 },
+        new OptimiserSettings(OptimiserKind.AdamW) { LearningRate = 0.01 },
     ];
 
     [Theory, MemberData(nameof(Settings))]

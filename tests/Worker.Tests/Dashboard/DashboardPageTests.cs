@@ -10,7 +10,7 @@ using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Dashboard;
 
-public sealed class DashboardPageTests : IAsyncLifetime, IDisposable
+public sealed class DashboardPageTests : IAsyncLifetime
 {
     private const int Capacity = 1000;
     private readonly StreamDirectory _directory = new(5000);
@@ -26,15 +26,17 @@ public sealed class DashboardPageTests : IAsyncLifetime, IDisposable
         _server = new HttpEndpoint("Dashboard", "127.0.0.1", port: 0, page.AnswerAsync, NullLogger.Instance);
     }
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         await _server.StartAsync(CancellationToken.None);
         _http.BaseAddress = new Uri(_server.Address!);
     }
 
-    public Task DisposeAsync() => _server.StopAsync(CancellationToken.None);
-
-    public void Dispose() => _http.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        await _server.StopAsync(CancellationToken.None);
+        _http.Dispose();
+    }
 
     [Fact]
     public async Task The_latest_of_a_stream_its_curve_and_its_anomalies_are_told()

@@ -46,7 +46,7 @@ public sealed class MosquittoTests
         using WorkerProcess worker = WorkerProcess.Start("--host", "127.0.0.1", "--port", $"{mosquitto.Port}", "--subscribe", "plant/#");
         using MqttPeer peer = new(mosquitto.Port, "streamrnn/#");
         using MqttPeer devices = new(mosquitto.Port);
-        peer.WaitFor(message => message is { Topic: "streamrnn/status", Payload: "online", Retained: true }, "online");
+        peer.WaitFor(message => message is { Topic: "streamrnn/status", Payload: "online" }, "online");
 
         Play(1, Rows / 2);
         devices.Drain();
@@ -97,7 +97,7 @@ public sealed class MosquittoTests
         using MosquittoBroker mosquitto = new();
         using WorkerProcess worker = WorkerProcess.Start("--host", "127.0.0.1", "--port", $"{mosquitto.Port}");
         using MqttPeer peer = new(mosquitto.Port, "streamrnn/status");
-        peer.WaitFor(message => message is { Payload: "online", Retained: true }, "online");
+        peer.WaitFor(message => message.Payload == "online", "online");
 
         worker.Kill();
 
