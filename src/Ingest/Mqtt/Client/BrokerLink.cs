@@ -65,7 +65,7 @@ public sealed class BrokerLink : IDisposable
         _publications = new Publications(options, _stop.Token);
         _history = new ConnectionHistory(options, _broker, logger);
         _thread = new Thread(Run) { Name = "mqtt " + options.ClientId, IsBackground = true };
-        foreach ((string one, string other) in MqttHandshake.Overlaps(options.Subscriptions))
+        foreach ((string one, string other) in MqttSubscription.Overlaps(options.Subscriptions))
             Log.Overlap(logger, options.ClientId, one, other);
     }
 
@@ -121,7 +121,7 @@ public sealed class BrokerLink : IDisposable
     {
         MqttConnection? connection = _connection;
         bool connected = State is BrokerLinkState.Connected or BrokerLinkState.Ready;
-        return _publications.TryAdd(publish, connected ? connection?.Limits ?? MqttServerLimits.From(default) : null);
+        return _publications.TryAdd(publish, connected ? connection?.Limits ?? BrokerLimits.From(default) : null);
     }
 
     /// <summary>Takes a message for sending and waits while the buffer is full.</summary>
@@ -287,33 +287,25 @@ public sealed class BrokerLink : IDisposable
 
     private (string Reason, bool TakenOver) ConnectAndRead()
     {
+        using var timeout = new CancellationTokenSource(_options.ConnectTimeout, Clock);
+        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
+        var connection = new MqttConnection(this, _options, _publications, _journal, _source, cancelled.Token);
+        using CancellationTokenRegistration giveUp = cancelled.Token.Register(connection.GiveUp);
+        _connection = connection;
         try
         {
-            using var timeout = new CancellationTokenSource(_options.ConnectTimeout, Clock);
-            using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
-            using MqttLink link = MqttLink.Connect(_options, cancelled.Token);
-            using var connection = new MqttConnection(this, _options, link, _publications, _journal, _source);
-            using CancellationTokenRegistration giveUp = cancelled.Token.Register(() =>
-            {
-                if (!connection.WasEstablished)
-                    link.Close();
-            });
-            _connection = connection;
-            try
-            {
-                return (connection.Run(), connection.TakenOver);
-            }
-            finally
-            {
-                _connection = null;
-                connection.Dispose();   // nobody sends any more
-                if (connection.EndedOverPacket && _options.GivesUpMessages && !_stop.IsCancellationRequested && _publications.GiveUpPoison() is string topic)
-                    Log.MessageGivenUp(_logger, _options.ClientId, _broker, PoisonWatch.Patience, topic);
-            }
+            return (connection.Run(), connection.TakenOver);
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException or CryptographicException)
         {
             return (e is CryptographicException ? "certificate: " + e.Message : e.InnerException?.Message ?? e.Message, false);
+        }
+        finally
+        {
+            _connection = null;
+            connection.Dispose();   // nobody sends any more
+            if (connection.EndedOverPacket && _options.GivesUpMessages && !_stop.IsCancellationRequested && _publications.GiveUpPoison() is string topic)
+                Log.MessageGivenUp(_logger, _options.ClientId, _broker, PoisonWatch.Patience, topic);
         }
     }
 

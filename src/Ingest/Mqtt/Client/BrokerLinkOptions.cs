@@ -2,7 +2,32 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>A filter to receive by.</summary>
 /// <param name="Qos">0, 1 or 2. At 0 a message that is lost on the way, or that comes while a shard is full, is lost.</param>
-public sealed record MqttSubscription(string Filter, byte Qos = 1);
+public sealed record MqttSubscription(string Filter, byte Qos = 1)
+{
+    /// <summary>Pairs of filters that can match the same topic.</summary>
+    public static IEnumerable<(string One, string Other)> Overlaps(IReadOnlyList<MqttSubscription> subscriptions)
+    {
+        for (int i = 0; i < subscriptions.Count; i++)
+            for (int j = i + 1; j < subscriptions.Count; j++)
+                if (Overlap(subscriptions[i].Filter.Split('/'), subscriptions[j].Filter.Split('/')))
+                    yield return (subscriptions[i].Filter, subscriptions[j].Filter);
+    }
+
+    private static bool Overlap(ReadOnlySpan<string> one, ReadOnlySpan<string> other)
+    {
+        while (true)
+        {
+            if (one is ["#", ..] || other is ["#", ..])
+                return true;
+            if (one.IsEmpty || other.IsEmpty)
+                return one.IsEmpty && other.IsEmpty;
+            if (one[0] != other[0] && one[0] != "+" && other[0] != "+")
+                return false;
+            one = one[1..];
+            other = other[1..];
+        }
+    }
+}
 
 /// <summary>What the broker publishes for us when we vanish.</summary>
 public sealed record MqttWill(string Topic, byte[] Payload, byte Qos = 1, bool Retain = true);

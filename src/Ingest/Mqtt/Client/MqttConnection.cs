@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
+using MQTTnet;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 
@@ -15,15 +17,25 @@ internal sealed class MqttConnection : IDisposable
     /// </summary>
     private const int FewBytes = 1024;
 
-    private readonly BrokerLink _client;
+    // A peer that has not accepted us yet may be anything.
+    private const int LongestBeforeConnack = 64 * 1024;
+
+    private readonly BrokerLink _link;
     private readonly BrokerLinkOptions _options;
-    private readonly MqttLink _link;
+    private readonly BrokerTransport _transport;
     private readonly Publications _publications;
     private readonly MqttSender _sender;
     private readonly IncomingMessages _incoming;
     private readonly TopicAliases _aliases = new();
     private byte[] _buffer = new byte[64 * 1024];
+    private readonly BrokerChannelAdapter _adapter;
+    private readonly IMqttClient _client;
+    private readonly CancellationTokenSource _over = new();
+    private readonly TaskCompletionSource _accepted = new();   // by MqttClient, which sees CONNACK later than we do
+    private readonly TaskCompletionSource _ended = new();      // MqttClient is done with the connection
+    private Task? _handshake;
     private ReadPace _pace;
+    private volatile bool _subscribes;
     private bool _established;
     private bool _mayGoOn;
     private bool _endedByBroker;
@@ -31,14 +43,25 @@ internal sealed class MqttConnection : IDisposable
     private string? _violation;
 
     /// <param name="unwritten">As of <see cref="IncomingMessages"/>.</param>
-    public MqttConnection(BrokerLink client, BrokerLinkOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten)
+    /// <param name="cancelled">Ends the attempt to connect.</param>
+    public MqttConnection(BrokerLink link, BrokerLinkOptions options, Publications publications, ITickJournal? journal, PacketSource unwritten,
+        CancellationToken cancelled)
     {
-        (_client, _options, _link, _publications) = (client, options, link, publications);
-        _sender = new MqttSender(options, link, publications, journal, unwritten, client.Clock);
+        (_link, _options, _publications) = (link, options, publications);
+        _transport = new TcpTransport(options);
+        _sender = new MqttSender(options, _transport, publications, journal, unwritten, link.Clock);
         _incoming = _sender.Incoming;
+        _adapter = new BrokerChannelAdapter(options, _transport, _sender, cancelled);
+        _client = new MqttClientFactory().CreateMqttClient(_adapter);
+        _client.DisconnectedAsync += ended =>
+        {
+            _sender.Fail(ended.Exception?.Message ?? ended.ReasonString ?? "MqttClient left");   // for a reason of its own, if it is the first
+            _ended.TrySetResult();
+            return Task.CompletedTask;
+        };
     }
 
-    public MqttServerLimits Limits { get; private set; } = MqttServerLimits.From(default);
+    public BrokerLimits Limits { get; private set; } = BrokerLimits.From(default);
 
     /// <summary>Whether the broker accepted us.</summary>
     public bool WasEstablished => _established;
@@ -55,11 +78,13 @@ internal sealed class MqttConnection : IDisposable
 
     /// <summary>Connects and reads until the connection ends.</summary>
     /// <returns>Why it ended.</returns>
+    /// <exception cref="SocketException">There is no connection; also the other exceptions of <see cref="BrokerTransport.Connect"/>.</exception>
     public string Run()
     {
+        _handshake = MakeAsync();   // connects and sends CONNECT on this thread
+        _adapter.Opened.GetAwaiter().GetResult();
         try
         {
-            _sender.Write(MqttHandshake.Connect(_options));
             string reason = Read();
             return _violation ?? _sender.Failure ?? reason;
         }
@@ -70,29 +95,69 @@ internal sealed class MqttConnection : IDisposable
         }
     }
 
+    /// <summary>Ends the connection if the broker has not accepted us yet.</summary>
+    public void GiveUp()
+    {
+        if (!_established)
+            _sender.Fail($"no CONNACK within {_options.ConnectTimeout.TotalSeconds:0.#} s");
+    }
+
     /// <summary>Sends messages that wait, as far as the window allows. Any thread.</summary>
     public void SendMessages() => _sender.SendMessages();
 
     /// <summary>Sends the acknowledgements that are due.</summary>
     public void SendAcknowledgements() => _sender.SendAcknowledgements();
 
-    /// <summary>Says goodbye: the broker drops our will and keeps our session, unless it is told to end it.</summary>
-    public void Disconnect()
+    /// <summary>Says goodbye, unless the broker has not accepted us yet, and closes. The broker drops our will and keeps our session, unless it is told to end it.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "The connection may have ended in any way; it ends here in any case.")]
+    public void Disconnect(MqttReasonCode code = MqttReasonCode.Success)
     {
-        var properties = new MqttPropertyWriter(stackalloc byte[8]);
-        if (_options is { EndSessionOnStop: true, Version: MqttVersion.V5 })
-            properties.Number(MqttPropertyId.SessionExpiryInterval, 0);
-        _sender.Disconnect(MqttReasonCode.Success, properties.Properties);
-        _link.Close();
+        try
+        {
+            if (_established && _accepted.Task.Wait(_options.ConnectTimeout))
+                _client.DisconnectAsync(new MqttClientDisconnectOptions { Reason = (MqttClientDisconnectOptionsReason)code }, _over.Token).GetAwaiter().GetResult();
+        }
+        catch (Exception)
+        {
+            // It is gone already.
+        }
+        _transport.Close();
     }
 
     /// <summary>Ends the connection and waits until nobody sends on it any more.</summary>
     public void Dispose()
     {
-        _link.Close();
+        _transport.Close();
         _sender.Stop();
         _incoming.Ledger.Close();
-        _link.Dispose();
+        _adapter.End();
+        _over.Cancel();
+        if (_handshake is not null)
+        {
+            _handshake.GetAwaiter().GetResult();
+            _ended.Task.Wait(_options.ConnectTimeout);
+        }
+        _client.Dispose();
+        _over.Dispose();
+        _transport.Dispose();
+    }
+
+    /// <summary>MqttClient's part: CONNECT to CONNACK and SUBSCRIBE to SUBACK. What the answers mean is read by <see cref="Read"/>.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever it is ends the connection, with its words.")]
+    private async Task MakeAsync()
+    {
+        try
+        {
+            await _client.ConnectAsync(ConnectOptions.Connect(_options), _over.Token).ConfigureAwait(false);
+            _accepted.TrySetResult();
+            if (_subscribes)
+                await _client.SubscribeAsync(ConnectOptions.Subscribe(_options), _over.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            _sender.Fail(e.Message);
+            _accepted.TrySetResult();
+        }
     }
 
     private string Read()
@@ -101,7 +166,7 @@ internal sealed class MqttConnection : IDisposable
         while (true)
         {
             _sender.Reading = true;
-            int count = _link.Read(_buffer.AsSpan(filled));
+            int count = _transport.Read(_buffer, filled);
             _sender.Reading = false;
             if (count == 0)
             {
@@ -154,10 +219,11 @@ internal sealed class MqttConnection : IDisposable
     {
         while (true)
         {
-            MqttReadResult result = MqttPacketReader.TryRead(received[at..], _options.MaximumPacketBytes, out MqttPacket packet, out MqttFault fault);
+            int maximum = _established ? _options.MaximumPacketBytes : Math.Min(_options.MaximumPacketBytes, LongestBeforeConnack);
+            MqttReadResult result = MqttPacketReader.TryRead(received[at..], maximum, out MqttPacket packet, out MqttFault fault);
             if (result == MqttReadResult.NeedMore)
                 return null;
-            string? reason = result == MqttReadResult.Malformed ? Violation(fault) : Handle(packet, receivedAt);
+            string? reason = result == MqttReadResult.Malformed ? Malformed(fault, received[at..], maximum) : Handle(packet, receivedAt);
             if (reason is not null)
                 return reason;
             at += packet.Length;
@@ -178,11 +244,8 @@ internal sealed class MqttConnection : IDisposable
             case MqttPacketType.Pingresp:
                 _sender.PingAnswered();
                 return null;
-            case MqttPacketType.Suback:
-                MqttFault fault = MqttSuback.TryParse(packet, _options.Version, out MqttSuback suback);
-                if (fault == MqttFault.None && suback.ReasonCodes.Length == _options.Subscriptions.Count)
-                    _client.Subscribed(suback.ReasonCodes);
-                return fault == MqttFault.None ? null : Violation(fault);
+            case MqttPacketType.Suback when _subscribes:
+                return HandleSuback(packet);
             case MqttPacketType.Disconnect when _options.Version == MqttVersion.V5:
                 return HandleDisconnect(packet);
             default:
@@ -204,22 +267,33 @@ internal sealed class MqttConnection : IDisposable
                 _ => "",
             };
             string words = "the broker refuses us: " + Words(connack.ReasonCode, connack.Properties) + remedy;
-            _client.Refuse(connack.ReasonCode, words);
+            _link.Refuse(connack.ReasonCode, words);
             return words;
         }
 
-        Limits = MqttServerLimits.From(connack.Properties);
+        Limits = BrokerLimits.From(connack.Properties);
         TimeSpan keepAlive = Limits.KeepAliveSeconds > 0 ? TimeSpan.FromSeconds(Limits.KeepAliveSeconds) : _options.KeepAlive;
-        _link.Established(keepAlive);
+        _transport.Established(keepAlive);
         bool isKnown = _incoming.Connected(connack.SessionPresent);
-        bool subscribe = _client.Connected(connack.SessionPresent, isKnown) && _options.Subscriptions.Count > 0;
-        if (subscribe)
-            _sender.Write(MqttHandshake.Subscribe(_options));
+        _subscribes = _link.Connected(connack.SessionPresent, isKnown) && _options.Subscriptions.Count > 0;
         _established = true;
         _sender.Start(Limits, keepAlive);
-        if (!subscribe)
-            _client.Ready();
+        if (!_adapter.TryReceive(packet))
+            return Violation(MqttFault.Truncated);
+        if (!_subscribes)
+            _link.Ready();
         _sender.SignalDue();   // messages may wait from before
+        return null;
+    }
+
+    private string? HandleSuback(in MqttPacket packet)
+    {
+        MqttFault fault = MqttSuback.TryParse(packet, _options.Version, out MqttSuback suback);
+        if (fault != MqttFault.None)
+            return Violation(fault);
+        if (suback.PacketId != BrokerChannelAdapter.SubscribeId || suback.ReasonCodes.Length != _options.Subscriptions.Count || !_adapter.TryReceive(packet))
+            return Violation(MqttReasonCode.ProtocolError, "a SUBACK to another SUBSCRIBE than ours");
+        _link.Subscribed(suback.ReasonCodes);
         return null;
     }
 
@@ -233,7 +307,7 @@ internal sealed class MqttConnection : IDisposable
         if (!_incoming.TryAdmit(publish, out bool isRepeat))
             return TooMany();
         if (!isRepeat)
-            _client.Received(publish, new MqttPublishContext { Ledger = _incoming.Ledger, ClientId = _options.ClientId, ReceivedAt = receivedAt, Source = _incoming.Source }, _incoming);
+            _link.Received(publish, new MqttPublishContext { Ledger = _incoming.Ledger, ClientId = _options.ClientId, ReceivedAt = receivedAt, Source = _incoming.Source }, _incoming);
         return null;
     }
 
@@ -257,7 +331,7 @@ internal sealed class MqttConnection : IDisposable
 
         byte qos = packet.Type == MqttPacketType.Puback ? (byte)1 : (byte)2;
         if (_publications.TryConfirm(packetId, qos, acknowledgement.ReasonCode, _sender.Window, _sender.WindowAtQos2, out bool mayGoOn))
-            _client.Confirmed(acknowledgement.ReasonCode);
+            _link.Confirmed(acknowledgement.ReasonCode);
         _mayGoOn |= mayGoOn;
         return null;
     }
@@ -276,15 +350,23 @@ internal sealed class MqttConnection : IDisposable
 
     private string TooMany() => Violation(MqttReasonCode.ReceiveMaximumExceeded, $"more than {_options.ReceiveMaximum} messages in flight");
 
+    private string Malformed(MqttFault fault, ReadOnlySpan<byte> packet, int maximum)
+    {
+        if (fault != MqttFault.PacketTooLarge)
+            return Violation(fault);
+        MqttVariableByteInteger.TryRead(packet[1..], out uint length);
+        return Violation(fault.ToReasonCode(), $"a packet of {length} bytes where {maximum} are allowed");
+    }
+
     private string Violation(MqttFault fault) => Violation(fault.ToReasonCode(), fault.ToString());
 
     /// <summary>The broker did what MQTT forbids: it is told why (MQTT 5), counted, and left.</summary>
     private string Violation(MqttReasonCode code, string what)
     {
         _violation = "the broker sent what is not MQTT: " + what;   // before the goodbye fails on a socket that is closed already
-        _client.Violated();
+        _link.Violated();
         if (_established && _options.Version == MqttVersion.V5)
-            _sender.Disconnect(code);
+            Disconnect(code);
         return _violation;
     }
 

@@ -12,7 +12,7 @@ internal sealed class MqttSender
     private const int AcknowledgementBytes = 4;
 
     private readonly BrokerLinkOptions _options;
-    private readonly MqttLink _link;
+    private readonly BrokerTransport _transport;
     private readonly Publications _publications;
     private readonly IncomingMessages _incoming;
     private readonly TimeProvider _clock;
@@ -21,7 +21,7 @@ internal sealed class MqttSender
     private readonly Thread _thread;
     private readonly Queue<ushort> _releases = new();   // ids of PUBRELs to send, under the lock of what is due
     private readonly byte[] _releaseBytes = new byte[256 * AcknowledgementBytes];
-    private MqttServerLimits _limits = MqttServerLimits.From(default);
+    private BrokerLimits _limits = BrokerLimits.From(default);
     private TimeSpan _keepAlive;
     private ITimer? _timer;
     private bool _somethingDue;
@@ -34,9 +34,9 @@ internal sealed class MqttSender
     private volatile bool _peerGone;
     private string? _failure;
 
-    public MqttSender(BrokerLinkOptions options, MqttLink link, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
+    public MqttSender(BrokerLinkOptions options, BrokerTransport transport, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
     {
-        (_options, _link, _publications, _clock) = (options, link, publications, clock);
+        (_options, _transport, _publications, _clock) = (options, transport, publications, clock);
         _incoming = new IncomingMessages(options, journal, unwritten, SignalDue, SendAcknowledgementsNow);
         _thread = new Thread(SendWhatIsDue) { Name = "mqtt send " + options.ClientId, IsBackground = true };
     }
@@ -61,7 +61,7 @@ internal sealed class MqttSender
     }
 
     /// <summary>The broker has accepted us: what waits may leave.</summary>
-    public void Start(MqttServerLimits limits, TimeSpan keepAlive)
+    public void Start(BrokerLimits limits, TimeSpan keepAlive)
     {
         (_limits, _keepAlive) = (limits, keepAlive);
         _lastReadAt = _lastSentAt = _clock.GetTimestamp();
@@ -124,7 +124,7 @@ internal sealed class MqttSender
         {
             try
             {
-                if (!_closed && _link.IsWritable)
+                if (!_closed && _transport.IsWritable)
                 {
                     SendAcknowledgements(pieces: 1);
                     return;
@@ -167,26 +167,15 @@ internal sealed class MqttSender
             SignalDue();
     }
 
-    /// <summary>Says goodbye and closes.</summary>
-    public void Disconnect(MqttReasonCode code, MqttProperties properties = default)
+    /// <summary>Sends a packet that makes or ends the connection. It leaves at once, behind whatever is being written.</summary>
+    /// <returns>False where the connection is over.</returns>
+    public bool TrySend(ReadOnlySpan<byte> packet)
     {
-        Span<byte> bytes = stackalloc byte[16];
-        var disconnect = new MqttDisconnect { Type = MqttPacketType.Disconnect, ReasonCode = code, Properties = properties };
-        MqttPacketWriter.TryWrite(bytes, _options.Version, disconnect, out int written);
         lock (_sending)
-            if (_started && !_closed)
-                TryWrite(bytes[..written]);
+            return !_closed && TryWrite(packet);
     }
 
-    /// <summary>A packet of the handshake, before <see cref="Start"/>.</summary>
-    /// <exception cref="IOException">The connection is gone.</exception>
-    public void Write(ReadOnlySpan<byte> bytes)
-    {
-        _link.Write(bytes);
-        Volatile.Write(ref _lastSentAt, _clock.GetTimestamp());
-    }
-
-    /// <summary>Returns when nobody sends any more. The link is closed.</summary>
+    /// <summary>Returns when nobody sends any more. The transport is closed.</summary>
     public void Stop()
     {
         lock (_sending)
@@ -212,7 +201,7 @@ internal sealed class MqttSender
     public void Fail(string reason)
     {
         Interlocked.CompareExchange(ref _failure, reason, null);
-        _link.Close();
+        _transport.Close();
     }
 
     private void SendWhatIsDue()
@@ -288,7 +277,8 @@ internal sealed class MqttSender
     {
         try
         {
-            Write(bytes);
+            _transport.Write(bytes);
+            Volatile.Write(ref _lastSentAt, _clock.GetTimestamp());
             return true;
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
@@ -299,7 +289,7 @@ internal sealed class MqttSender
         }
     }
 
-    /// <summary>Whether a call on the link failed because the other side had closed it, and not for the network's sake.</summary>
+    /// <summary>Whether a call on the transport failed because the other side had closed it, and not for the network's sake.</summary>
     public static bool IsPeerGone(Exception e) => (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode
         is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown;
 }

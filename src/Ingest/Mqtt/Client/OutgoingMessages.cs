@@ -202,7 +202,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
 
     private ushort NextId()
     {
-        _lastId = _lastId == MqttHandshake.SubscribeId - 1 ? (ushort)1 : (ushort)(_lastId + 1);
+        _lastId = _lastId == BrokerChannelAdapter.SubscribeId - 1 ? (ushort)1 : (ushort)(_lastId + 1);
         return _lastId;
     }
 

@@ -43,7 +43,7 @@ internal sealed class Publications
 
     /// <param name="limits">Of the broker we are connected to; null while we are not.</param>
     /// <returns>False while the buffer is full.</returns>
-    public bool TryAdd(in MqttPublish publish, MqttServerLimits? limits)
+    public bool TryAdd(in MqttPublish publish, BrokerLimits? limits)
     {
         if (publish.Qos > limits?.MaximumQos)
             return TryAdd(publish with { Qos = limits.Value.MaximumQos }, limits);

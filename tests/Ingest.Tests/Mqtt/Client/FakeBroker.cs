@@ -21,7 +21,8 @@ internal sealed class FakeBroker : IDisposable
         Task<Socket> accepting = _listener.AcceptSocketAsync();
         Assert.True(accepting.Wait(TimeSpan.FromSeconds(20)), "no client within 20 s");
         var connection = new FakeConnection(accepting.Result);
-        Assert.Equal(MqttPacketType.Connect, connection.Read().Type);
+        (MqttPacketType type, _, connection.Connect) = connection.Read();
+        Assert.Equal(MqttPacketType.Connect, type);
         return connection;
     }
 
@@ -43,6 +44,9 @@ internal sealed class FakeConnection(Socket socket) : IDisposable
 {
     private readonly byte[] _buffer = new byte[1 << 16];
     private int _filled;
+
+    /// <summary>The body of the client's CONNECT.</summary>
+    public byte[] Connect { get; set; } = [];
 
     public void Send(params byte[] bytes) => socket.Send(bytes);
 

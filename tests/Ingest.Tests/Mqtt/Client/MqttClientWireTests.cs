@@ -304,7 +304,7 @@ public sealed class MqttClientWireTests : IDisposable
     [InlineData("a", "b", false)]
     [InlineData("#", "x/y", true)]
     public void Filters_that_can_match_the_same_topic_are_found(string one, string other, bool overlap) =>
-        Assert.Equal(overlap, MqttHandshake.Overlaps([new(one), new(other)]).Any());
+        Assert.Equal(overlap, MqttSubscription.Overlaps([new(one), new(other)]).Any());
 
     [Fact]
     public void Pauses_double_to_their_maximum_with_jitter()

@@ -5,7 +5,7 @@ namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 
 public class PublicationsTests
 {
-    private static readonly MqttServerLimits Unlimited = MqttServerLimits.From(default);
+    private static readonly BrokerLimits Unlimited = BrokerLimits.From(default);
 
     [Theory]
     [InlineData(0)]
@@ -22,7 +22,7 @@ public class PublicationsTests
             publications.Written();
             if (qos == 0)
                 return;
-            id = (ushort)(id == MqttHandshake.SubscribeId - 1 ? 1 : id + 1);
+            id = (ushort)(id == BrokerChannelAdapter.SubscribeId - 1 ? 1 : id + 1);
             if (qos == 2)
                 publications.Received(id);
             publications.TryConfirm(id, qos, MqttReasonCode.Success, window: 100, windowAtQos2: 100, out _);

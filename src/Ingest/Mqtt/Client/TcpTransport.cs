@@ -8,46 +8,43 @@ using System.Security.Cryptography.X509Certificates;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// The bytes of one connection, plain or TLS, read and written by blocking calls from one thread each. Only blocking calls: a socket that
-/// was ever used asynchronously is non-blocking for good, and every read would go through the thread pool's poll.
+/// TCP, plain or TLS, by blocking calls only: a socket that was ever used asynchronously is non-blocking for good, and every read would go
+/// through the thread pool's poll.
 /// </summary>
-internal sealed class MqttLink : IDisposable
+internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
 {
     private const int ProtocolTcp = 6;
     private const int OptionQuickAck = 12;
     private static readonly byte[] On = [1, 0, 0, 0];
 
-    private readonly Socket _socket;
-    private readonly Stream? _tls;
+    private Socket? _socket;
+    private SslStream? _tls;
 
-    private MqttLink(Socket socket, Stream? tls) => (_socket, _tls) = (socket, tls);
-
-    /// <exception cref="SocketException">Nobody answers, or not in time.</exception>
-    /// <exception cref="AuthenticationException">The two ends do not agree on TLS.</exception>
-    public static MqttLink Connect(BrokerLinkOptions options, CancellationToken cancelled)
+    public override void Connect(CancellationToken cancelled)
     {
         SocketException? last = null;
         foreach (IPAddress address in Dns.GetHostAddresses(options.Host))
         {
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using CancellationTokenRegistration giveUp = cancelled.Register(socket.Dispose);
+            _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            using CancellationTokenRegistration giveUp = cancelled.Register(_socket.Dispose);
             try
             {
-                socket.Connect(address, options.Port);
+                _socket.Connect(address, options.Port);
                 // Until CONNACK the peer must not make us wait; afterwards silence is the keep-alive's business.
-                socket.ReceiveTimeout = socket.SendTimeout = (int)options.ConnectTimeout.TotalMilliseconds;
-                var link = new MqttLink(socket, options.Tls is null ? null : Encrypt(socket, options));
+                _socket.ReceiveTimeout = _socket.SendTimeout = (int)options.ConnectTimeout.TotalMilliseconds;
+                if (options.Tls is not null)
+                    _tls = Encrypt(_socket);
                 cancelled.ThrowIfCancellationRequested();
-                return link;
+                return;
             }
             catch (SocketException e)
             {
-                socket.Dispose();
+                _socket.Dispose();
                 last = e;
             }
             catch
             {
-                socket.Dispose();
+                _socket.Dispose();
                 if (cancelled.IsCancellationRequested)
                     throw new SocketException((int)SocketError.TimedOut);
                 throw;
@@ -56,36 +53,29 @@ internal sealed class MqttLink : IDisposable
         throw last ?? new SocketException((int)SocketError.HostNotFound);
     }
 
-    /// <summary>
-    /// The handshake is over: from now on a read waits for as long as it takes. A write does not: while it waits, nobody can ask a peer
-    /// that has stopped reading whether it is there.
-    /// </summary>
-    /// <param name="patience">A peer that takes not one byte for so long is gone.</param>
-    public void Established(TimeSpan patience)
+    public override void Established(TimeSpan patience)
     {
-        _socket.ReceiveTimeout = 0;
+        _socket!.ReceiveTimeout = 0;
         _socket.SendTimeout = (int)patience.TotalMilliseconds;
     }
 
-    /// <summary>Waits for bytes. 0 when the peer has closed.</summary>
-    public int Read(Span<byte> into)
+    public override int Read(byte[] into, int offset)
     {
-        int count = _tls is null ? _socket.Receive(into) : _tls.Read(into);
+        int count = _tls is null ? _socket!.Receive(into.AsSpan(offset)) : _tls.Read(into.AsSpan(offset));
         // The kernel would hold back its acknowledgement for up to 40 ms, during which a broker with Nagle's algorithm on sends nothing:
         // p50 8.1 ms instead of 0.1 ms at QoS 1. Linux forgets the option after each use.
         if (OperatingSystem.IsLinux() && count > 0)
-            _socket.SetRawSocketOption(ProtocolTcp, OptionQuickAck, On);
+            _socket!.SetRawSocketOption(ProtocolTcp, OptionQuickAck, On);
         return count;
     }
 
-    /// <summary>Whether the socket takes a few KB without making us wait; also where it is closed, which writing will tell.</summary>
-    public bool IsWritable
+    public override bool IsWritable
     {
         get
         {
             try
             {
-                return _socket.Poll(0, SelectMode.SelectWrite);
+                return _socket!.Poll(0, SelectMode.SelectWrite);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
@@ -94,7 +84,7 @@ internal sealed class MqttLink : IDisposable
         }
     }
 
-    public void Write(ReadOnlySpan<byte> bytes)
+    public override void Write(ReadOnlySpan<byte> bytes)
     {
         if (_tls is not null)
         {
@@ -102,31 +92,30 @@ internal sealed class MqttLink : IDisposable
             return;
         }
         while (!bytes.IsEmpty)
-            bytes = bytes[_socket.Send(bytes)..];
+            bytes = bytes[_socket!.Send(bytes)..];
     }
 
-    /// <summary>Ends both directions; whoever waits in <see cref="Read"/> or <see cref="Write"/> is woken by an exception or a 0.</summary>
-    public void Close()
+    public override void Close()
     {
         try
         {
-            _socket.Shutdown(SocketShutdown.Both);
+            _socket?.Shutdown(SocketShutdown.Both);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // The peer was faster.
+            // Never connected, or the peer was faster.
         }
-        _socket.Dispose();
+        _socket?.Dispose();
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
         Close();
         _tls?.Dispose();
     }
 
     [SuppressMessage("Security", "CA5359", Justification = "Only where the operator asked for it by name.")]
-    private static SslStream Encrypt(Socket socket, BrokerLinkOptions options)
+    private SslStream Encrypt(Socket socket)
     {
         MqttTlsOptions tls = options.Tls!;
         var authentication = new SslClientAuthenticationOptions

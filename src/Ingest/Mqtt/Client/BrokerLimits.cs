@@ -3,9 +3,9 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// <summary>What a broker's CONNACK allows, MQTT 5.0 section 3.2.2.3; what it does not say is unlimited, as in MQTT 3.1.1.</summary>
 /// <param name="ReceiveMaximum">Messages at QoS 1 it takes unconfirmed.</param>
 /// <param name="KeepAliveSeconds">Its own keep-alive, which replaces ours; 0 where it has none.</param>
-public readonly record struct MqttServerLimits(int ReceiveMaximum, int MaximumPacketBytes, byte MaximumQos, bool RetainAvailable, int KeepAliveSeconds)
+internal readonly record struct BrokerLimits(int ReceiveMaximum, int MaximumPacketBytes, byte MaximumQos, bool RetainAvailable, int KeepAliveSeconds)
 {
-    internal static MqttServerLimits From(MqttProperties properties) => new(
+    public static BrokerLimits From(MqttProperties properties) => new(
         (int)properties.NumberOr(MqttPropertyId.ReceiveMaximum, ushort.MaxValue),
         (int)Math.Min(properties.NumberOr(MqttPropertyId.MaximumPacketSize, int.MaxValue), int.MaxValue),
         (byte)properties.NumberOr(MqttPropertyId.MaximumQos, 2),

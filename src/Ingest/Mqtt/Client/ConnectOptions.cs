@@ -1,0 +1,55 @@
+using System.Net;
+using System.Text;
+using MQTTnet;
+using MQTTnet.Formatter;
+using MQTTnet.Protocol;
+
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>A link's options in the terms of MQTTnet.</summary>
+internal static class ConnectOptions
+{
+    /// <summary>CONNECT: who we are, what the broker is to keep for us, and how much we take at once.</summary>
+    /// <remarks>
+    /// MqttClient's keep-alive is off. It would take a handler that holds the reader back for a broker that is silent, and end the connection;
+    /// it polls four times a second. <see cref="BrokerChannelAdapter"/> writes the real period into the packet, <see cref="MqttSender"/> keeps it.
+    /// </remarks>
+    public static MqttClientOptions Connect(BrokerLinkOptions options)
+    {
+        bool isV5 = options.Version == MqttVersion.V5;
+        return new MqttClientOptions
+        {
+            ProtocolVersion = isV5 ? MqttProtocolVersion.V500 : MqttProtocolVersion.V311,
+            ChannelOptions = new MqttClientTcpOptions { RemoteEndpoint = new DnsEndPoint(options.Host, options.Port) },
+            ClientId = options.ClientId,
+            CleanSession = options.CleanStart,
+            Credentials = options.Username is null ? null
+                : new MqttClientCredentials(options.Username, options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password)),
+            KeepAlivePeriod = TimeSpan.Zero,
+            Timeout = options.ConnectTimeout,
+            SessionExpiryInterval = isV5 && !options.CleanStart ? (uint)Math.Min(options.SessionExpiry.TotalSeconds, uint.MaxValue) : 0,
+            ReceiveMaximum = isV5 ? (ushort)options.ReceiveMaximum : default,
+            MaximumPacketSize = isV5 ? (uint)options.MaximumPacketBytes : 0,
+            TopicAliasMaximum = isV5 ? (ushort)TopicAliases.Maximum : default,
+            WillTopic = options.Will?.Topic,
+            WillPayload = options.Will?.Payload,
+            WillQualityOfServiceLevel = (MqttQualityOfServiceLevel)(options.Will?.Qos ?? 0),
+            WillRetain = options.Will?.Retain ?? false,
+        };
+    }
+
+    /// <summary>SUBSCRIBE to all filters. Retained messages are not asked for again where the broker knows the subscription already (MQTT 5).</summary>
+    public static MqttClientSubscribeOptions Subscribe(BrokerLinkOptions options)
+    {
+        var subscribe = new MqttClientSubscribeOptions();
+        foreach (MqttSubscription subscription in options.Subscriptions)
+            subscribe.TopicFilters.Add(new MQTTnet.Packets.MqttTopicFilter
+            {
+                Topic = subscription.Filter,
+                QualityOfServiceLevel = (MqttQualityOfServiceLevel)subscription.Qos,
+                RetainHandling = options.Version == MqttVersion.V5
+                    ? MQTTnet.Protocol.MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly : MQTTnet.Protocol.MqttRetainHandling.SendAtSubscribe,
+            });
+        return subscribe;
+    }
+}
