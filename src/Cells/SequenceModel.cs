@@ -84,5 +84,5 @@ public abstract class SequenceModel
     }
 }
 
-/// <summary>Working memory of <see cref="SequenceModel.Step"/>.</summary>
+/// <summary>Working memory of the steps of a <see cref="SequenceModel"/>.</summary>
 public abstract class StepScratch;

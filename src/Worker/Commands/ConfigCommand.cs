@@ -16,7 +16,9 @@ internal static class ConfigCommand
         Option<bool> json = new("--json") { Description = "Answer in JSON." };
         check.Add(json);
         check.SetAction(parsed => Check(() => arguments.Load(parsed), parsed.GetValue(json)));
-        return new Command("config", "Look at the configuration without running.") { check };
+        Command page = new("page", "Print docs/configuration.md; needs the documentation files of a build.") { Hidden = true };
+        page.SetAction(_ => Console.Out.Write(ConfigurationPage.Render()));
+        return new Command("config", "Look at the configuration without running.") { check, page };
     }
 
     private static int Check(Func<StreamRnnOptions> load, bool json)

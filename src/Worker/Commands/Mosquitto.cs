@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary>A mosquitto of our own on a free port, with the one setting that docs/durability.md asks for.</summary>
+/// <summary>A mosquitto process on a free port, without a bound on queued messages: a benchmark shall not lose any.</summary>
 internal sealed class Mosquitto : IDisposable
 {
     private static readonly string[] Places = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/sbin"];

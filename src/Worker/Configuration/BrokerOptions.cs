@@ -3,39 +3,42 @@ using System.Net;
 
 namespace StreamRnn.Worker.Configuration;
 
-/// <summary>The broker inside the worker: devices connect straight to it, and so do the readers of forecasts.</summary>
+/// <summary>The embedded broker: devices connect straight to the worker, and so do the readers of forecasts.</summary>
 public sealed record BrokerOptions : IValidatableObject
 {
+    /// <summary>Starts the broker inside the worker. Exclusive with <c>Mqtt:Host</c>: a worker has one way in.</summary>
     public bool Enabled { get; init; }
 
-    /// <summary>TCP port; 0 takes a free one and says which.</summary>
+    /// <summary>TCP port; 0 takes a free one and prints it.</summary>
     [Range(0, 65535)]
     public int Port { get; init; } = 1883;
 
-    /// <summary>Where to listen. 0.0.0.0 lets the network in, which takes a user name or <see cref="AllowAnonymous"/>.</summary>
+    /// <summary>Address to listen on. 0.0.0.0 lets the network in, which takes a user name or <see cref="AllowAnonymous"/>.</summary>
     public string Address { get; init; } = "127.0.0.1";
 
     /// <summary>Lets everybody who reaches the address publish and read. On loopback that is so without it.</summary>
     public bool AllowAnonymous { get; init; }
 
-    /// <summary>The one user that may connect; null lets everybody.</summary>
+    /// <summary>The one user that may connect. Without it no client is asked for a name.</summary>
     public string? Username { get; init; }
 
-    /// <summary>File that holds the password and nothing else.</summary>
+    /// <summary>File that holds the password of <see cref="Username"/> and nothing else; a final line break is not part of it.</summary>
     public string? PasswordFile { get; init; }
 
-    /// <summary>Connections at a time; a further one is turned away. Each is a thread, and up to 3 MB where its client is slow.</summary>
+    /// <summary>
+    /// Connections at a time; a further one is refused. Each is a thread, and takes up to 3 MB where its client reads slowly.
+    /// </summary>
     [Range(1, 100_000)]
     public int Clients { get; init; } = 256;
 
     /// <summary>
-    /// Sessions, of clients that are connected and of those that will come back; a further one ends the one that would expire first. Each may take
-    /// up to half a megabyte, so that no packet it sends again is stepped twice.
+    /// Sessions kept, connected or not; a further one ends the one that would expire first. Each takes up to half a megabyte to recognise
+    /// redeliveries.
     /// </summary>
     [Range(1, 1 << 20)]
     public int Sessions { get; init; } = 4096;
 
-    /// <summary>Retained messages kept; a further topic is not retained.</summary>
+    /// <summary>Retained messages kept; a message to a further topic is delivered and not retained.</summary>
     [Range(0, 1_000_000)]
     public int RetainedMessages { get; init; } = 10_000;
 

@@ -7,7 +7,7 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 
-/// <summary>The broker ticks come from and forecasts go to.</summary>
+/// <summary>The broker that ticks come from and forecasts go to.</summary>
 public sealed record MqttOptions : IValidatableObject
 {
     private static readonly IReadOnlyList<SubscriptionOptions> Everything = [new() { Filter = "#" }];
@@ -26,37 +26,51 @@ public sealed record MqttOptions : IValidatableObject
     [Required, StringLength(128)]
     public string ClientId { get; init; } = $"streamrnn-{Environment.MachineName}";
 
+    /// <summary>User name at the broker. Without it the worker connects anonymously.</summary>
     public string? Username { get; init; }
 
-    /// <summary>File that holds the password and nothing else; a final line break is not part of it.</summary>
+    /// <summary>File that holds the password and nothing else; a final line break is not part of it. Read at start.</summary>
     public string? PasswordFile { get; init; }
 
-    /// <summary>V5, or V311 for older brokers, whose own limit of messages in flight then applies: mosquitto's is 20.</summary>
+    /// <summary>
+    /// Protocol version. <c>V311</c> is for older brokers: their own limit of messages in flight applies (mosquitto: 20), and a refused
+    /// output cannot be told from an accepted one.
+    /// </summary>
     public MqttVersion Version { get; init; } = MqttVersion.V5;
 
     public TlsOptions Tls { get; init; } = new();
 
-    /// <summary>A connection that is silent for one and a half of these is given up by the broker.</summary>
+    /// <summary>
+    /// Longest silence before the worker pings. The broker ends a connection that is silent for one and a half of these; shorter notices a
+    /// dead one sooner.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "18:00:00")]
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long the broker shall keep the session of a worker that is away. Shorter loses more after a long outage.</summary>
+    /// <summary>Time the broker keeps the session of an absent worker. Shorter loses more after a long outage.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
     public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
 
-    /// <summary>Messages taken and not yet acknowledged, MQTT 5. Fewer than the shards can work on and the broker waits for each.</summary>
+    /// <summary>
+    /// Messages taken and not yet acknowledged (MQTT 5). With fewer than the shards can work on, throughput falls: the broker waits for
+    /// each.
+    /// </summary>
     [Range(1, 65535)]
     public int ReceiveMaximum { get; init; } = 65535;
 
-    /// <summary>Messages kept until the broker confirms them. More rides out longer outages; then publishing waits, and intake with it.</summary>
+    /// <summary>
+    /// Outputs kept until the broker confirms them. More rides out longer outages; when full, publishing waits, and intake with it.
+    /// </summary>
     [Range(64, 65533)]
     public int PublishBufferMessages { get; init; } = 16_384;
 
-    /// <summary>Bytes of these messages; held from the start.</summary>
+    /// <summary>Bytes of these outputs; allocated at start.</summary>
     [Range(64 << 10, 1 << 30)]
     public int PublishBufferBytes { get; init; } = 8 << 20;
 
-    /// <summary>What to subscribe to; everything where nothing is named. The worker's own outputs and $SYS are never taken in.</summary>
+    /// <summary>
+    /// Topic filters to take ticks from; <c>#</c> at QoS 1 where none is named. The worker's own outputs and $SYS are never taken in.
+    /// </summary>
     public IReadOnlyList<SubscriptionOptions> Subscriptions { get; init; } = [];
 
     /// <summary>The port that <see cref="Port"/> means.</summary>
@@ -97,18 +111,21 @@ public sealed record MqttOptions : IValidatableObject
 /// <summary>Encryption of the connection to the broker.</summary>
 public sealed record TlsOptions : IValidatableObject
 {
+    /// <summary>
+    /// Encrypts the connection; the usual port is then 8883. Without it names, passwords and values can be read on the way.
+    /// </summary>
     public bool Enabled { get; init; }
 
     /// <summary>PEM file of the authorities to trust in place of the system's.</summary>
     public string? CaFile { get; init; }
 
-    /// <summary>PEM file of the worker's own certificate, for brokers that ask for one.</summary>
+    /// <summary>PEM file of the worker's certificate, for brokers that ask for one; needs <see cref="KeyFile"/>.</summary>
     public string? CertificateFile { get; init; }
 
-    /// <summary>PEM file of its private key.</summary>
+    /// <summary>PEM file of that certificate's private key.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>Takes any certificate: whoever sits between worker and broker can read and forge everything.</summary>
+    /// <summary>Accepts any certificate: whoever sits between worker and broker can read and forge everything.</summary>
     public bool AllowUntrusted { get; init; }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -125,10 +142,13 @@ public sealed record TlsOptions : IValidatableObject
     }
 }
 
-/// <summary>One subscription.</summary>
+/// <summary>One subscription, with the rule and the model of its streams.</summary>
 public sealed record SubscriptionOptions : RuleOptions
 {
-    /// <summary>A topic filter: <c>plant/+/pressure</c>, <c>tele/#</c>.</summary>
+    /// <summary>
+    /// Topic filter: <c>plant/+/pressure</c>, <c>tele/#</c>, <c>$share/GROUP/tele/#</c>. Two that overlap are refused: a broker may deliver
+    /// a message once for each.
+    /// </summary>
     [Required]
     public string Filter { get; init; } = "";
 
@@ -136,13 +156,13 @@ public sealed record SubscriptionOptions : RuleOptions
     internal string Topics => Filter.StartsWith("$share/", StringComparison.Ordinal) && Filter.Split('/', 3) is [_, _, string topics] ? topics : Filter;
 
     /// <summary>
-    /// 1 and 2: the broker keeps what the worker has not acknowledged; at 2 it also delivers once, for two packets more. 0: whatever is lost
-    /// on the way is lost.
+    /// At 1 and 2 the broker keeps what the worker has not acknowledged; 2 also delivers once, for two packets more. At 0 what is lost on
+    /// the way is lost.
     /// </summary>
     [Range(0, 2)]
     public int Qos { get; init; } = 1;
 
-    /// <summary>Model file of the streams of this filter; null is the worker's.</summary>
+    /// <summary>Model file of the streams of this filter; without it the worker's.</summary>
     public string? Model { get; init; }
 
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

@@ -5,39 +5,41 @@ using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Configuration;
 
-/// <summary>What leaves, and under which topics.</summary>
+/// <summary>Outputs, and the topics they go to.</summary>
 public sealed record PublishOptions : IValidatableObject
 {
-    /// <summary>First level of every output topic. Whatever arrives under it is refused as <c>own_output</c>.</summary>
+    /// <summary>First levels of every output topic. Messages that arrive under it are refused as <c>own_output</c>.</summary>
     [Required]
     public string Prefix { get; init; } = "streamrnn";
 
-    /// <summary>1: forecasts are confirmed by the broker and sent again if need be. 0: cheaper, and lost with the connection.</summary>
+    /// <summary>
+    /// QoS of forecasts. At 1 the broker confirms them and lost ones are resent; 0 is cheaper, and loses them with the connection.
+    /// </summary>
     [Range(0, 1)]
     public int Qos { get; init; } = 1;
 
-    /// <summary>Keeps the last forecast of each stream at the broker for whoever subscribes later.</summary>
+    /// <summary>Keeps the last forecast of each stream at the broker, for readers that subscribe later.</summary>
     public bool Retain { get; init; }
 
-    /// <summary>PREFIX/STREAM/forecast, at every tick.</summary>
+    /// <summary>Publishes <c>PREFIX/STREAM/forecast</c> at every tick.</summary>
     public bool Forecasts { get; init; } = true;
 
-    /// <summary>PREFIX/STREAM/anomaly, when a score crosses the alarm line.</summary>
+    /// <summary>Publishes <c>PREFIX/STREAM/anomaly</c> when a score crosses the alarm line.</summary>
     public bool Anomalies { get; init; } = true;
 
-    /// <summary>PREFIX/status, retained: online, or offline by last will.</summary>
+    /// <summary>Publishes <c>PREFIX/status</c>, retained: <c>online</c>, or <c>offline</c> by last will.</summary>
     public bool Status { get; init; } = true;
 
-    /// <summary>PREFIX/fault: refused input with its reason, one message when a reason begins to occur.</summary>
+    /// <summary>Publishes <c>PREFIX/fault</c> when input begins to be refused for a reason.</summary>
     public bool Faults { get; init; } = true;
 
-    /// <summary>Forecasts that may wait for the broker. More rides out longer outages; each takes some 150 bytes.</summary>
+    /// <summary>Forecasts that may wait for the broker, 150 bytes each. More rides out longer outages.</summary>
     [Range(256, 16 << 20)]
     public int Capacity { get; init; } = 16_384;
 
     /// <summary>
-    /// When <see cref="Capacity"/> is reached. <c>Wait</c>: intake waits, as far back as the sender. <c>DropForecasts</c>: outputs are
-    /// dropped and counted, states stay exact.
+    /// Policy when <see cref="Capacity"/> is reached. <c>Wait</c> blocks intake, as far back as the sender. <c>DropForecasts</c> drops
+    /// outputs and counts them; states stay exact, outputs do not.
     /// </summary>
     public WhenFull WhenFull { get; init; } = WhenFull.Wait;
 

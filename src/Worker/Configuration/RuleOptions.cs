@@ -3,32 +3,35 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 
-/// <summary>What becomes of ticks that are late, or come again.</summary>
+/// <summary>Treatment of late and repeated ticks.</summary>
 public record RuleOptions : IValidatableObject
 {
-    /// <summary>Ticks held where <see cref="LateCapacity"/> says nothing.</summary>
+    /// <summary>Value of <see cref="LateCapacity"/> where it is not set.</summary>
     public const int StandardLateCapacity = 16;
 
     /// <summary>
-    /// Accept steps ticks as they come, an older one with elapsed time 0. Drop drops what is older than the newest. Reorder holds ticks for
-    /// <see cref="LateBound"/> and steps them in the order of their times: forecasts are later by that.
+    /// <c>Accept</c> steps ticks as they come, an older one with elapsed time 0. <c>Drop</c> drops what is older than the newest of its
+    /// stream. <c>Reorder</c> holds ticks for <see cref="LateBound"/> and steps them in order of event time, so forecasts come later by
+    /// that.
     /// </summary>
     public LateTicks Late { get; init; }
 
-    /// <summary>How long a tick is held for older ones, in event time, where Late is Reorder. Longer takes later ticks in, and forecasts later.</summary>
+    /// <summary>
+    /// Event time for which a tick is held for older ones, with <c>Reorder</c>. Longer orders later ticks and delays forecasts more.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "30.00:00:00")]
     public TimeSpan? LateBound { get; init; }
 
     /// <summary>
-    /// Ticks of one stream that are held at most where Late is Reorder; null is 16. When there is one more the oldest steps early. Each takes
-    /// 24 bytes of every stream.
+    /// Ticks of one stream held at most with <c>Reorder</c>; 16 unless set. When there is one more the oldest steps early. Each takes 24
+    /// bytes of every stream.
     /// </summary>
     [Range(1, 256)]
     public int? LateCapacity { get; init; }
 
     /// <summary>
-    /// Sequence drops ticks whose number, <c>seq</c> or <c>n</c> in the payload, is not above the last of their stream; Time those whose time is
-    /// not. Exact also where a broker crashes and brings back what it had been told.
+    /// <c>Sequence</c> drops ticks whose number (<c>seq</c> or <c>n</c> in the payload) is not above the last of their stream; <c>Time</c>
+    /// those whose time is not. Exact also where a broker crashes and brings back acknowledged messages.
     /// </summary>
     public TickOnce Once { get; init; }
 
@@ -53,10 +56,13 @@ public record RuleOptions : IValidatableObject
     }
 }
 
-/// <summary>The rule of the streams a pattern names.</summary>
+/// <summary>The rule of the streams that match a pattern.</summary>
 public sealed record PatternRuleOptions : RuleOptions
 {
-    /// <summary>A topic filter over stream names: <c>plant/+/pressure</c>, <c>meters/#</c>, <c>meters/+:power</c>.</summary>
+    /// <summary>
+    /// Topic filter over stream names: <c>plant/+/pressure</c>, <c>meters/#</c>, <c>meters/+:power</c>. Without a colon it covers all
+    /// fields of its topics.
+    /// </summary>
     [Required]
     public string Pattern { get; init; } = "";
 

@@ -14,26 +14,30 @@ public sealed record StreamRnnOptions : IValidatableObject
 {
     public const string Section = "StreamRnn";
 
-    /// <summary>Loops that step in parallel, each with a thread of its own; 0 is one per core up to 8. Never changes a number.</summary>
+    /// <summary>Threads that step streams; 0 is one per core, up to 8. Never changes a number.</summary>
     [Range(0, 256)]
     public int Shards { get; init; }
 
     /// <summary>
-    /// Where the input log is kept: a worker that was killed goes on from there as if nothing had happened. Null keeps nothing, and a
-    /// restart begins every stream anew. One worker at a time.
+    /// Directory of the input log and the snapshots. With it a killed worker continues as if nothing had happened; without it a restart
+    /// begins every stream anew. One worker at a time.
     /// </summary>
     public string? DataDir { get; init; }
 
     /// <summary>
-    /// Folder in which every tick that was stepped is kept, one CSV file per stream, for <c>replay</c>. Null records nothing. It grows for
-    /// ever; when its disk is full the recording ends, the worker does not.
+    /// Directory in which every stepped tick is recorded, one CSV file per stream, for <c>replay</c>. Nothing removes them. When its disk
+    /// is full the recording ends and the worker continues.
     /// </summary>
     public string? Record { get; init; }
 
-    /// <summary>Model file of every stream that no pattern names; null, or the name <c>default</c>, is the model beside the executable.</summary>
+    /// <summary>
+    /// Model file of every stream that no pattern names. Without it, or with the name <c>default</c>, the model beside the executable.
+    /// </summary>
     public string? Model { get; init; }
 
-    /// <summary>Zone of payload times that name none. A wrong one shifts the calendar the model learns; it never reads the machine's.</summary>
+    /// <summary>
+    /// Zone of payload times that name none. A wrong one shifts the calendar that the model learns; the machine's zone is never read.
+    /// </summary>
     public string TimeZone { get; init; } = "UTC";
 
     public MqttOptions Mqtt { get; init; } = new();
@@ -42,12 +46,11 @@ public sealed record StreamRnnOptions : IValidatableObject
 
     public PublishOptions Publish { get; init; } = new();
 
-    /// <summary>Models of streams by pattern; the first that matches wins.</summary>
+    /// <summary>Models of streams by pattern; the first match counts.</summary>
     public IReadOnlyList<ModelOptions> Models { get; init; } = [];
 
     /// <summary>
-    /// What becomes of late and repeated ticks of streams by pattern; the first that matches wins, these before those of
-    /// <c>Mqtt:Subscriptions</c>.
+    /// Rules for late and repeated ticks by pattern; the first match counts, and these come before those of <c>Mqtt:Subscriptions</c>.
     /// </summary>
     public IReadOnlyList<PatternRuleOptions> Rules { get; init; } = [];
 
@@ -59,13 +62,13 @@ public sealed record StreamRnnOptions : IValidatableObject
 
     public DashboardOptions Dashboard { get; init; } = new();
 
-    /// <summary>The number of shards that <see cref="Shards"/> means on this machine.</summary>
+    /// <summary>Number of shards on this machine.</summary>
     public int EffectiveShards => Shards > 0 ? Shards : Math.Min(Environment.ProcessorCount, 8);
 
-    /// <summary>Ticks one shard may hold: where packets are kept whole, a queue holds at least the largest.</summary>
+    /// <summary>Ticks that one shard may hold; with a log at least those of the largest packet, since a packet is accepted whole.</summary>
     public int EffectiveQueueCapacity => DataDir is null ? Limits.QueueCapacity : Math.Max(Limits.QueueCapacity, PacketIntake.MaximumTicks);
 
-    /// <summary>Streams whose state is in memory at most.</summary>
+    /// <summary>Most states in memory.</summary>
     public int EffectiveStreamsInMemory => Math.Min(Limits.StreamsInMemory ?? int.MaxValue, Limits.Streams);
 
     /// <summary>Which rule the ticks of which streams follow, in order of preference.</summary>
@@ -75,17 +78,17 @@ public sealed record StreamRnnOptions : IValidatableObject
         .. Mqtt.EffectiveSubscriptions.Where(s => s.Rule != TickRule.Default).Select(s => (new StreamPattern(s.Topics), s.Rule)),
     ];
 
-    /// <summary>Of which topics the payloads carry sequence numbers: those of which a stream may follow a rule that goes by them.</summary>
+    /// <summary>Topics whose payloads carry sequence numbers: those of which a stream may follow a rule by number.</summary>
     internal IReadOnlyList<NumberedTopics> Numbering => !TickRules.Any(entry => entry.Rule.Once == TickOnce.Sequence) ? [] :
     [
         .. TickRules.Where(entry => entry.Rule.Once == TickOnce.Sequence || entry.Pattern.IsOfWholeTopics)
             .Select(entry => new NumberedTopics(entry.Pattern.Topics, entry.Rule.Once == TickOnce.Sequence)),
     ];
 
-    /// <summary>Streams the dashboard keeps the latest of; 0 where there is none.</summary>
+    /// <summary>Streams whose latest values the dashboard keeps; 0 without a dashboard.</summary>
     public int WatchedStreams => Dashboard.Port is null ? 0 : Math.Min(Limits.Streams, DashboardOptions.MaximumStreams);
 
-    /// <summary>The zone that <see cref="TimeZone"/> names.</summary>
+    /// <summary>Time zone named by <see cref="TimeZone"/>.</summary>
     public TimeZoneInfo Zone => TimeZoneInfo.FindSystemTimeZoneById(TimeZone);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -123,14 +126,17 @@ public sealed record StreamRnnOptions : IValidatableObject
     }
 }
 
-/// <summary>The model of the streams a pattern names.</summary>
+/// <summary>The model of the streams that match a pattern.</summary>
 public sealed record ModelOptions : IValidatableObject
 {
-    /// <summary>A topic filter over stream names: <c>plant/+/pressure</c>, <c>meters/#</c>, <c>meters/+:power</c>.</summary>
+    /// <summary>
+    /// Topic filter over stream names: <c>plant/+/pressure</c>, <c>meters/#</c>, <c>meters/+:power</c>. Without a colon it covers all
+    /// fields of its topics.
+    /// </summary>
     [Required]
     public string Pattern { get; init; } = "";
 
-    /// <summary>Path of a safetensors file.</summary>
+    /// <summary>Path of a safetensors file, or <c>default</c>.</summary>
     [Required]
     public string File { get; init; } = "";
 
@@ -143,24 +149,24 @@ public sealed record ModelOptions : IValidatableObject
     }
 }
 
-/// <summary>What may arrive, so that memory has a bound whatever does.</summary>
+/// <summary>Bounds on what may arrive, so that memory is bounded whatever does.</summary>
 public sealed record LimitsOptions
 {
     /// <summary>
-    /// Streams in all; ticks of a further one are refused as <c>stream_limit</c>. Memory is this times the state of one, unless <see
-    /// cref="StreamsInMemory"/> is set.
+    /// Streams in all; ticks of a further one are refused as <c>stream_limit</c>. Memory is this times one state (20 KB with the default
+    /// detector), unless <see cref="StreamsInMemory"/> is set.
     /// </summary>
     [Range(1, 1 << 22)]
     public int Streams { get; init; } = 10_000;
 
     /// <summary>
-    /// Of those the ones whose state is in memory; null for all of them. The states of streams that have been idle longest lie in a file of
-    /// <see cref="StreamRnnOptions.DataDir"/> and come back, bit for bit, with the stream's next tick, some microseconds later.
+    /// States in memory at most; without it all of them. States of idle streams lie in a file of <c>DataDir</c> and come back, bit for bit,
+    /// with the stream's next tick, some microseconds later.
     /// </summary>
     [Range(1, 1 << 22)]
     public int? StreamsInMemory { get; init; }
 
-    /// <summary>Longest payload; a longer one is refused as <c>payload_too_large</c> without being read.</summary>
+    /// <summary>Longest payload in bytes; a longer one is refused as <c>payload_too_large</c> unread.</summary>
     [Range(64, 16 << 20)]
     public int PayloadBytes { get; init; } = 256 << 10;
 
@@ -169,21 +175,24 @@ public sealed record LimitsOptions
     public int QueueCapacity { get; init; } = 4096;
 
     /// <summary>
-    /// How far ahead of its arrival the time of a tick may lie; further is refused as <c>far_future</c>. One accepted tick from next year
-    /// makes every later one of its stream late.
+    /// Time by which a tick may lie ahead of its arrival; further is refused as <c>far_future</c>. One accepted tick from next year makes
+    /// every later one of its stream late.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "3650.00:00:00")]
     public TimeSpan FarFuture { get; init; } = TimeSpan.FromHours(1);
 }
 
-/// <summary>Liveness, readiness and start-up over HTTP, for whatever restarts the process.</summary>
+/// <summary>Liveness, readiness, start-up and status over HTTP, for whatever restarts the process.</summary>
 public sealed record ProbesOptions : IValidatableObject
 {
-    /// <summary>TCP port of <c>/healthz/live</c>, <c>/healthz/ready</c> and <c>/healthz/startup</c>; 0 opens none.</summary>
+    /// <summary>TCP port of <c>/healthz/live</c>, <c>ready</c>, <c>startup</c> and <c>status</c>; 0 opens none.</summary>
     [Range(0, 65535)]
     public int Port { get; init; }
 
-    /// <summary>Where to listen. Anything but loopback shows the state of the worker to the network; a kubelet needs 0.0.0.0.</summary>
+    /// <summary>
+    /// Address to listen on. Anything but loopback shows the state of the worker to the network without a password; a kubelet needs
+    /// 0.0.0.0.
+    /// </summary>
     public string Address { get; init; } = "127.0.0.1";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -193,17 +202,17 @@ public sealed record ProbesOptions : IValidatableObject
     }
 }
 
-/// <summary>A page that shows streams, forecasts and anomalies as they come; it answers the probes too.</summary>
+/// <summary>A page that shows streams, forecasts and anomalies as they come. It answers the probes too.</summary>
 public sealed record DashboardOptions : IValidatableObject
 {
-    /// <summary>Streams the page can show where <c>Limits:Streams</c> allows more: the first ones.</summary>
+    /// <summary>Streams the page can show; of more, the first ones.</summary>
     public const int MaximumStreams = 10_000;
 
-    /// <summary>TCP port; 0 takes a free one and says which; null opens none.</summary>
+    /// <summary>TCP port; 0 takes a free one and prints it. Without it there is no page.</summary>
     [Range(0, 65535)]
     public int? Port { get; init; }
 
-    /// <summary>Where to listen. Anything but loopback shows every stream to everybody who reaches it: the page asks for no password.</summary>
+    /// <summary>Address to listen on. Anything but loopback shows every stream to everybody who reaches it: the page asks for no password.</summary>
     public string Address { get; init; } = "127.0.0.1";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

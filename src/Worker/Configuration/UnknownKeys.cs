@@ -72,7 +72,8 @@ internal static class UnknownKeys
 
     private static bool Same(char a, char b) => char.ToUpperInvariant(a) == char.ToUpperInvariant(b);
 
-    private static Type? ItemOf(Type type) => type.IsGenericType ? type.GetGenericArguments().SingleOrDefault(IsRecord) : null;
+    /// <summary>The record of settings that a list holds; null for anything else.</summary>
+    public static Type? ItemOf(Type type) => type.IsGenericType ? type.GetGenericArguments().SingleOrDefault(IsRecord) : null;
 
     private static string Suggest(string key, string path, PropertyInfo[] settings)
     {
