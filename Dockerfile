@@ -1,14 +1,15 @@
 # syntax=docker/dockerfile:1
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+# Built on the machine's own platform, also for another one: what is published is the same for all, without a host executable.
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 COPY . .
-RUN dotnet publish src/Worker/Worker.csproj -c Release -o /app
+RUN dotnet publish src/Worker/Worker.csproj -c Release -p:UseAppHost=false -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
 COPY --from=build /app .
 
-# The image's own unprivileged user; the worker writes nothing.
+# The image's own unprivileged user. The worker writes nothing unless a DataDir or Record is configured: mount a volume for it.
 USER $APP_UID
 ENV StreamRnn__Probes__Port=8080
 EXPOSE 8080
