@@ -60,7 +60,7 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
     public void Count(TickFault fault) => Interlocked.Increment(ref _totals[(int)fault]);
 
     /// <summary>The beginning of a topic, fit for one line of a log.</summary>
-    private static string Printable(ReadOnlySpan<byte> topic)
+    internal static string Printable(ReadOnlySpan<byte> topic)
     {
         const int Longest = 128;
         string text = Encoding.UTF8.GetString(topic[..Math.Min(topic.Length, Longest)]);

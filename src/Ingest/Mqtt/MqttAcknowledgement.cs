@@ -25,8 +25,7 @@ public readonly ref struct MqttAcknowledgement
         MqttProperties properties = default;
         if (version == MqttVersion.V5 && !input.AtEnd)
         {
-            code = input.Byte();
-            input.FailIf(!MqttReasonCodes.IsAllowed(packet.Type, version, code), MqttFault.ReasonCode);
+            code = input.Byte();   // any: the specification's lists bind the sender, and mosquitto's 0x95 is not on them
             if (!input.AtEnd)
                 properties = input.Properties(version, MqttPropertySet.Acknowledgement);
         }

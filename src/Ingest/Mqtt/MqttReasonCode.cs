@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace StreamRnn.Ingest.Mqtt;
 
 /// <summary>
@@ -57,8 +60,6 @@ internal static class MqttReasonCodes
     /// <summary>Whether a packet of this type may carry the code, MQTT 5.0 section 2.4.</summary>
     public static bool IsAllowed(MqttPacketType type, MqttVersion version, byte code) => type switch
     {
-        MqttPacketType.Puback or MqttPacketType.Pubrec => code is 0x00 or 0x10 or 0x80 or 0x83 or 0x87 or 0x90 or 0x91 or 0x97 or 0x99,
-        MqttPacketType.Pubrel or MqttPacketType.Pubcomp => code is 0x00 or 0x92,
         MqttPacketType.Suback when version == MqttVersion.V311 => code is <= 0x02 or 0x80,
         MqttPacketType.Suback => code is <= 0x02 or 0x80 or 0x83 or 0x87 or 0x8F or 0x91 or 0x97 or 0x9E or 0xA1 or 0xA2,
         MqttPacketType.Unsuback => code is 0x00 or 0x11 or 0x80 or 0x83 or 0x87 or 0x8F or 0x91,
@@ -69,6 +70,20 @@ internal static class MqttReasonCodes
         MqttPacketType.Auth => code is 0x00 or 0x18 or 0x19,
         _ => false,
     };
+
+    /// <summary>True for a code that refuses, known or not.</summary>
+    public static bool Refuses(this MqttReasonCode code) => (byte)code >= 0x80;
+
+    /// <summary>The code as text: "not authorized (0x87)".</summary>
+    public static string InWords(this MqttReasonCode code)
+    {
+        if (!Enum.IsDefined(code))
+            return $"a reason without a name (0x{(byte)code:X2})";
+        var words = new StringBuilder();
+        foreach (char letter in code.ToString())
+            (char.IsUpper(letter) && words.Length > 0 ? words.Append(' ') : words).Append(char.ToLowerInvariant(letter));
+        return words.Append(CultureInfo.InvariantCulture, $" (0x{(byte)code:X2})").ToString();
+    }
 
     /// <summary>The CONNACK return code of MQTT 3.1.1 that says most nearly the same.</summary>
     public static byte ToReturnCode(MqttReasonCode code) => code switch

@@ -39,7 +39,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
         ILogger logger = loggers.CreateLogger<BrokerLink>();
         bool received = false, sent = false;   // whether each has worked once: what a broker refuses later may be its own trouble
-        _receiver = new BrokerLink(LinkOptions.Receiver(options), handler, logger, clock, faults, journal)
+        _receiver = new BrokerLink(LinkOptions.Receiver(options), handler, logger, clock, journal)
         {
             StateChanged = state =>
             {
@@ -48,7 +48,7 @@ internal sealed class MqttClientLink : IBrokerLink
             },
             Refused = code => Judge(code, _receiver!, received),
         };
-        _sender = new BrokerLink(LinkOptions.Sender(options), handler: null, logger, clock, faults)
+        _sender = new BrokerLink(LinkOptions.Sender(options), handler: null, logger, clock)
         {
             StateChanged = state =>
             {

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
+using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
 
@@ -11,28 +12,48 @@ public sealed partial class WorkerMetrics
     private static readonly KeyValuePair<string, object?>[] CloseReasons = ReasonsOf<MqttBrokerClose>();
     private static readonly KeyValuePair<string, object?>[] DropReasons = ReasonsOf<MqttBrokerDrop>();
 
+    // MQTT 5.0 section 3.4.2.1, and the one that mosquitto adds.
+    private static readonly MqttReasonCode[] PubackRefusals =
+    [
+        MqttReasonCode.UnspecifiedError, MqttReasonCode.ImplementationSpecificError, MqttReasonCode.NotAuthorized, MqttReasonCode.TopicNameInvalid,
+        MqttReasonCode.PacketIdentifierInUse, MqttReasonCode.PacketTooLarge, MqttReasonCode.QuotaExceeded, MqttReasonCode.PayloadFormatInvalid,
+    ];
+
     /// <summary>Shows the connections to a broker elsewhere.</summary>
     /// <remarks>
-    /// At QoS 1: published = confirmed + rejected + unconfirmed. A message at QoS 0 is published and, once written, forgotten. A dropped
-    /// message was never published.
+    /// At QoS 1 and 2: published = confirmed + rejected + unconfirmed. A message at QoS 0 is published and, once written, forgotten. A dropped
+    /// message was never published. Of rejected messages every code that PUBACK has is shown from the start, so that the first one is a rise.
     /// </remarks>
     public void ObserveClients(params (string Link, BrokerLink Client)[] clients)
     {
         Count("streamrnn.messages.received", "Messages handed over by the broker, by link.", client => client.ReceivedCount);
         Count("streamrnn.messages.published", "Messages taken for sending, by link.", client => client.PublishedCount);
-        Count("streamrnn.messages.confirmed", "Messages at QoS 1 that the broker has, by link.", client => client.ConfirmedCount);
-        Count("streamrnn.messages.rejected", "Messages at QoS 1 that the broker refused, by link; an access list, mostly.", client => client.RejectedCount);
-        Count("streamrnn.messages.dropped", "Messages given up, by link: at QoS 0 without a connection, or too large for the broker.", client => client.DroppedCount);
+        Count("streamrnn.messages.confirmed", "Messages above QoS 0 that the broker has, by link.", client => client.ConfirmedCount);
+        _meter.CreateObservableCounter("streamrnn.messages.rejected", () => clients.SelectMany(entry => Rejected(entry.Link, entry.Client)), "{message}",
+            "Messages that the broker refused, by link and reason code; 0x87 is an access list, 0x95 a limit of size.");
+        Count("streamrnn.messages.dropped", "Messages never sent, by link: at QoS 0 without a connection, or larger than the buffer.", client => client.DroppedCount);
         _meter.CreateObservableGauge("streamrnn.messages.unconfirmed", () => Of(client => client.UnconfirmedCount), "{message}",
             "Messages taken and not yet confirmed by the broker, by link.");
         _meter.CreateObservableCounter("streamrnn.sessions.lost", () => Of(client => client.SessionsLostCount), "{session}",
             "Connections on which the broker had forgotten the session, by link; messages of the meantime are missing.");
+        _meter.CreateObservableCounter("streamrnn.protocol.errors", () => Of(client => client.ProtocolErrorCount), "{error}",
+            "Connections ended because the broker sent what is not MQTT, by link.");
 
         void Count(string name, string description, Func<BrokerLink, long> count) =>
             _meter.CreateObservableCounter(name, () => Of(count), "{message}", description);
 
         IEnumerable<Measurement<long>> Of(Func<BrokerLink, long> count) =>
             clients.Select(entry => new Measurement<long>(count(entry.Client), Tag("link", entry.Link)));
+    }
+
+    private static IEnumerable<Measurement<long>> Rejected(string link, BrokerLink client)
+    {
+        for (int code = 0; code <= byte.MaxValue; code++)
+        {
+            long count = client.RejectedBy((MqttReasonCode)code);
+            if (count > 0 || PubackRefusals.Contains((MqttReasonCode)code))
+                yield return new Measurement<long>(count, Tag("link", link), Tag("code", code == 0 ? "none" : $"0x{code:X2}"));
+        }
     }
 
     /// <summary>Shows the embedded broker.</summary>

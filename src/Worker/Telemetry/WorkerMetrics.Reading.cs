@@ -4,7 +4,7 @@ using System.Globalization;
 namespace StreamRnn.Worker.Telemetry;
 
 /// <summary>What one instrument says now.</summary>
-/// <param name="Tag">Value of its tag, as in a reason or a link; null where it has none.</param>
+/// <param name="Tag">Value of its tag, as in a reason or a link, of several tags with a space between them; null where it has none.</param>
 public readonly record struct MetricReading(string Name, string? Tag, double Value);
 
 /// <summary>The meter read by somebody who has no collector.</summary>
@@ -32,6 +32,17 @@ public sealed partial class WorkerMetrics
         return readings;
 
         void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
-            readings.Add(new MetricReading(instrument.Name, tags.IsEmpty ? null : Convert.ToString(tags[0].Value, CultureInfo.InvariantCulture), value));
+            readings.Add(new MetricReading(instrument.Name, InWords(tags), value));
+    }
+
+    private static string? InWords(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        string? words = null;
+        foreach (KeyValuePair<string, object?> tag in tags)
+        {
+            string? value = Convert.ToString(tag.Value, CultureInfo.InvariantCulture);
+            words = words is null ? value : $"{words} {value}";
+        }
+        return words;
     }
 }

@@ -79,10 +79,11 @@ public class WorkerMetricsTests
         Assert.True(client.Drain(TimeSpan.FromSeconds(30)), "the broker confirms");
         recorder.Collect();
 
-        double Link(string name) => Assert.Single(recorder.Values("streamrnn.messages." + name, "link", "mqtt_out"));
+        double Link(string name) => recorder.Values("streamrnn.messages." + name, "link", "mqtt_out").Sum();
         Assert.Equal(5, Link("published"));
         Assert.Equal(Link("published"), Link("confirmed") + Link("rejected") + Link("unconfirmed"));
         Assert.Equal(0, Link("dropped"));
+        Assert.Equal([0], recorder.Values("streamrnn.messages.rejected", "code", "0x87"));
         Assert.Equal(5, recorder.Total("streamrnn.broker.messages.received"));
         Assert.Equal(recorder.Total("streamrnn.broker.connections.accepted"),
             recorder.Total("streamrnn.broker.connections") + recorder.Total("streamrnn.broker.connections.closed"));

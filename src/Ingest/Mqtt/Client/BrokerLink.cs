@@ -34,9 +34,9 @@ public sealed class BrokerLink : IDisposable
     private readonly BrokerLinkOptions _options;
     private readonly MqttPublishHandler? _handler;
     private readonly ILogger _logger;
-    private readonly FaultCounters? _faults;
     private readonly ITickJournal? _journal;
     private readonly PacketSource _source;   // where there is no journal: of messages at QoS 2 received and not released
+    private readonly RefusedMessages _refused;
     private readonly Publications _publications;
     private readonly ConnectionHistory _history;
     private readonly CancellationTokenSource _stop = new();
@@ -47,22 +47,21 @@ public sealed class BrokerLink : IDisposable
     private volatile bool _receivingStopped;
     private int _state = (int)BrokerLinkState.Connecting;
     private bool _givenUp;
-    private bool _rejectionReported;
     private long _received;
+    private long _protocolErrors;
 
     /// <param name="handler">Takes the messages received; null for a client that publishes only.</param>
-    /// <param name="faults">Counts what the broker sends against the protocol.</param>
     /// <param name="journal">Where the handler writes down what it takes in; it is told what the broker will not send again.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public BrokerLink(BrokerLinkOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, FaultCounters? faults = null,
-        ITickJournal? journal = null)
+    public BrokerLink(BrokerLinkOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, ITickJournal? journal = null)
     {
         options.Validate();
-        (_options, _handler, _logger, _faults, Clock) = (options, handler, logger, faults, clock ?? TimeProvider.System);
+        (_options, _handler, _logger, Clock) = (options, handler, logger, clock ?? TimeProvider.System);
         _journal = handler is null ? null : journal;
         _source = new PacketSource(id: 0, options.ClientId, DuplicateRule.None, capacity: 1);
         _broker = $"{options.Host}:{options.Port}";
-        _publications = new Publications(options, _stop.Token);
+        _refused = new RefusedMessages(options, _broker, logger, Clock);
+        _publications = new Publications(options, _refused, Clock, _stop.Token);
         _history = new ConnectionHistory(options, _broker, logger);
         _thread = new Thread(Run) { Name = "mqtt " + options.ClientId, IsBackground = true };
         foreach ((string one, string other) in MqttSubscription.Overlaps(options.Subscriptions))
@@ -92,14 +91,14 @@ public sealed class BrokerLink : IDisposable
     /// <summary>Messages above QoS 0 that the broker has, by its word.</summary>
     public long ConfirmedCount => _publications.ConfirmedCount;
 
-    /// <summary>Messages above QoS 0 that the broker answered with a refusal.</summary>
+    /// <summary>Messages that the broker refused: by a code, as longer than it takes, or by ending the connection over them time and again.</summary>
     public long RejectedCount => _publications.RejectedCount;
 
-    /// <summary>
-    /// Messages given up: at QoS 0 without a connection, larger than the broker or the buffer takes, or above QoS 0 when the broker has ended
-    /// the connection over them time and again.
-    /// </summary>
+    /// <summary>Messages never sent: at QoS 0 without a connection, or larger than the buffer.</summary>
     public long DroppedCount => _publications.DroppedCount;
+
+    /// <summary>The fate of the messages that are outputs.</summary>
+    public PublishOutcome Outputs => _publications.Outputs;
 
     /// <summary>Connections made.</summary>
     public long ConnectCount => _history.ConnectCount;
@@ -110,18 +109,25 @@ public sealed class BrokerLink : IDisposable
     /// <summary>Messages published and not yet confirmed.</summary>
     public int UnconfirmedCount => _publications.UnconfirmedCount;
 
+    /// <summary>Connections ended because the broker sent what is not MQTT.</summary>
+    public long ProtocolErrorCount => Interlocked.Read(ref _protocolErrors);
+
+    /// <summary>Messages that the broker refused with this code; success stands for those it ended the connection over without a code.</summary>
+    public long RejectedBy(MqttReasonCode code) => _refused.Of(code);
+
     internal TimeProvider Clock { get; }
 
     public void Start() => _thread.Start();
 
     /// <summary>Takes a message for sending; it leaves with the next <see cref="Flush"/> or sooner. Any thread; order is that of the calls.</summary>
     /// <param name="publish">Its packet id is ours to choose.</param>
+    /// <param name="isOutput">True for a message that <see cref="Outputs"/> counts, false for one about the sender itself.</param>
     /// <returns>False while the buffer is full.</returns>
-    public bool TryPublish(in MqttPublish publish)
+    public bool TryPublish(in MqttPublish publish, bool isOutput = true)
     {
         MqttConnection? connection = _connection;
         bool connected = State is BrokerLinkState.Connected or BrokerLinkState.Ready;
-        return _publications.TryAdd(publish, connected ? connection?.Limits ?? BrokerLimits.From(default) : null);
+        return _publications.TryAdd(publish, connected ? connection?.Limits ?? BrokerLimits.From(default) : null, isOutput);
     }
 
     /// <summary>Takes a message for sending and waits while the buffer is full.</summary>
@@ -154,7 +160,7 @@ public sealed class BrokerLink : IDisposable
     public bool Drain(TimeSpan timeout)
     {
         Flush();
-        return _publications.Drain(timeout, Clock);
+        return _publications.Drain(timeout);
     }
 
     /// <summary>
@@ -248,15 +254,7 @@ public sealed class BrokerLink : IDisposable
         }
     }
 
-    internal void Confirmed(MqttReasonCode reason)
-    {
-        if ((byte)reason < 0x80 || _rejectionReported)
-            return;
-        _rejectionReported = true;
-        Log.MessageRejected(_logger, _options.ClientId, _broker, reason);
-    }
-
-    internal void Violated() => _faults?.Refuse(TickFault.ProtocolError, Encoding.UTF8.GetBytes(_broker));
+    internal void Violated() => Interlocked.Increment(ref _protocolErrors);
 
     private void Run()
     {
@@ -264,13 +262,13 @@ public sealed class BrokerLink : IDisposable
         {
             long start = Clock.GetTimestamp();
             long connects = ConnectCount;
-            (string reason, bool takenOver) = ConnectAndRead();
+            ConnectionEnd end = ConnectAndRead();
             if (_stop.IsCancellationRequested || _givenUp)
                 break;
             if (ConnectCount > connects)
-                _history.Stood(Clock.GetElapsedTime(start));
-            LastFailure = reason;
-            if (takenOver)
+                _history.Stood(Clock.GetElapsedTime(start), end);
+            LastFailure = end.Reason;
+            if (end.TakenOver)
             {
                 Log.Stopped(_logger, _options.ClientId, "another client connected with our client id; give each worker its own");
                 _stop.Cancel();
@@ -280,33 +278,37 @@ public sealed class BrokerLink : IDisposable
             }
 
             SetState(BrokerLinkState.Connecting);
-            Pause(_history.Lost(reason));
+            Pause(_history.Lost(end));
         }
         Log.Left(_logger, _options.ClientId, _broker);
     }
 
-    private (string Reason, bool TakenOver) ConnectAndRead()
+    private ConnectionEnd ConnectAndRead()
     {
         using var timeout = new CancellationTokenSource(_options.ConnectTimeout, Clock);
         using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
         var connection = new MqttConnection(this, _options, _publications, _journal, _source, cancelled.Token);
         using CancellationTokenRegistration giveUp = cancelled.Token.Register(connection.GiveUp);
         _connection = connection;
+        string reason;
         try
         {
-            return (connection.Run(), connection.TakenOver);
+            reason = connection.Run();
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException or CryptographicException)
         {
-            return (e is CryptographicException ? "certificate: " + e.Message : e.InnerException?.Message ?? e.Message, false);
+            reason = e is CryptographicException ? "certificate: " + e.Message : e.InnerException?.Message ?? e.Message;
         }
         finally
         {
             _connection = null;
             connection.Dispose();   // nobody sends any more
-            if (connection.EndedOverPacket && _options.GivesUpMessages && !_stop.IsCancellationRequested && _publications.GiveUpPoison() is string topic)
-                Log.MessageGivenUp(_logger, _options.ClientId, _broker, PoisonWatch.Patience, topic);
         }
+        var end = new ConnectionEnd(reason) { TakenOver = connection.TakenOver, Code = connection.EndCode };
+        bool givesUp = _options.GivesUpMessages && !_stop.IsCancellationRequested;
+        if (connection.WasEstablished && _publications.End(connection.EndedOverPacket, givesUp, ref end) is string topic)
+            Log.MessageGivenUp(_logger, _options.ClientId, _broker, PoisonWatch.Patience, topic);
+        return end;
     }
 
     private void Pause(TimeSpan pause)

@@ -13,10 +13,19 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
     private static readonly TimeSpan Sound = TimeSpan.FromSeconds(10);
     private const int SuspiciousConnections = 3;
 
+    // In MQTT 3.1.1 a second client of our id looks like a refusal; the two must not throw each other out as fast as they can connect.
+    private static readonly TimeSpan PauseBehindSuspect = TimeSpan.FromSeconds(0.1);
+
+    // So many messages confirmed on one connection say that it did not end over its messages.
+    private const int FlowingMessages = 1000;
+
     private readonly Backoff _backoff = new(options.MinimumPause, options.MaximumPause, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
     private bool _lostReported;
     private bool _sessionLossReported;
     private int _shortConnections;
+    private int _unexplained;
+    private int _behindSuspects;
+    private int _behindRefusals;
     private long _connects;
     private long _sessionsLost;
 
@@ -42,29 +51,49 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
         _sessionLossReported = true;
     }
 
-    /// <summary>A connection that was accepted has ended. Tells a sound one from one that the broker accepts and drops, as it does when two clients share an id.</summary>
-    public void Stood(TimeSpan duration)
+    /// <summary>
+    /// A connection that was accepted has ended. Tells a sound one from one that ended over a message, and from one that the broker accepts and
+    /// drops, as it does when two clients share an id.
+    /// </summary>
+    public void Stood(TimeSpan duration, in ConnectionEnd end)
     {
         if (duration >= Sound)
         {
             _backoff.Reset();
-            (_lostReported, _sessionLossReported, _shortConnections) = (false, false, 0);
+            (_lostReported, _sessionLossReported, _shortConnections, _unexplained) = (false, false, 0, 0);
         }
-        else if (++_shortConnections == SuspiciousConnections)
+        else
         {
-            Log.DroppedAgain(logger, options.ClientId, broker, SuspiciousConnections);
+            _shortConnections++;
+            if (end is { Code: MqttReasonCode.Success, Refused: 0, Suspect: null } && ++_unexplained == SuspiciousConnections)
+                Log.DroppedAgain(logger, options.ClientId, broker, SuspiciousConnections);
         }
+
+        _behindRefusals = end.IsBehindRefusal ? _behindRefusals + 1 : 0;
+        if (_behindRefusals == SuspiciousConnections)
+            Log.EndsBehindRefusals(logger, options.ClientId, broker, SuspiciousConnections);
+        _behindSuspects = end is { Suspect: not null, Confirmed: < FlowingMessages } ? _behindSuspects + 1 : 0;
+        if (_behindSuspects == SuspiciousConnections)
+            Log.MessageSuspected(logger, options.ClientId, broker, SuspiciousConnections, end.Suspect!);
     }
 
     /// <summary>There is no connection.</summary>
-    /// <returns>How long to wait before the next attempt.</returns>
-    public TimeSpan Lost(string reason)
+    /// <returns>How long to wait before the next attempt. Back-off is for a broker that is away: where messages were refused, or taken, it is there.</returns>
+    public TimeSpan Lost(in ConnectionEnd end)
     {
+        bool isBehindSuspect = end is { Suspect: not null, Confirmed: > 0 };
+        if (end.IsBehindRefusal || isBehindSuspect)
+        {
+            _backoff.Reset();
+            TimeSpan none = isBehindSuspect ? PauseBehindSuspect : TimeSpan.Zero;
+            Log.StillLost(logger, options.ClientId, broker, end.Reason, none.TotalSeconds);
+            return none;
+        }
         TimeSpan pause = _backoff.Next();
         if (_lostReported)
-            Log.StillLost(logger, options.ClientId, broker, reason, pause.TotalSeconds);
+            Log.StillLost(logger, options.ClientId, broker, end.Reason, pause.TotalSeconds);
         else
-            Log.Lost(logger, options.ClientId, broker, reason);
+            Log.Lost(logger, options.ClientId, broker, end.Reason);
         _lostReported = true;
         return pause;
     }

@@ -32,12 +32,18 @@ internal static partial class Log
     [LoggerMessage(108, LogLevel.Information, "{ClientId}: left {Broker}.")]
     public static partial void Left(ILogger logger, string clientId, string broker);
 
-    [LoggerMessage(109, LogLevel.Warning, "{ClientId}: {Broker} rejects a message of ours: {Reason}. Further ones are counted, not logged.")]
-    public static partial void MessageRejected(ILogger logger, string clientId, string broker, MqttReasonCode reason);
-
     [LoggerMessage(110, LogLevel.Warning, "{ClientId}: {Broker} has accepted and dropped us {Count} times; does another client use our client id? Trying on, without a line for each time.")]
     public static partial void DroppedAgain(ILogger logger, string clientId, string broker, int count);
 
     [LoggerMessage(111, LogLevel.Error, "{ClientId}: {Broker} has ended the connection {Count} times over one message, to {Topic}: it is given up. Is it longer than the broker takes, or the topic not allowed to us?")]
     public static partial void MessageGivenUp(ILogger logger, string clientId, string broker, int count, string topic);
+
+    [LoggerMessage(112, LogLevel.Warning, "{ClientId}: {Broker} refuses a message to {Topic}: {Reason}. It is given up, and others to {Prefix} are too, without a line for each (streamrnn.messages.rejected, {Total} so far).")]
+    public static partial void MessageRefused(ILogger logger, string clientId, string broker, string topic, string reason, string prefix, long total);
+
+    [LoggerMessage(113, LogLevel.Warning, "{ClientId}: {Broker} has ended the connection {Count} times right behind a message that it refuses. Trying on; mosquitto does it with max_queued_messages 0, a large number spares it.")]
+    public static partial void EndsBehindRefusals(ILogger logger, string clientId, string broker, int count);
+
+    [LoggerMessage(114, LogLevel.Warning, "{ClientId}: {Broker} has closed the connection {Count} times right behind a message, the last to {Topic}. Is the topic not allowed to us, the message too long, or our client id used twice? MQTT 3.1.1 cannot say; Mqtt:Version V5 can. Trying on, without a line for each time.")]
+    public static partial void MessageSuspected(ILogger logger, string clientId, string broker, int count, string topic);
 }

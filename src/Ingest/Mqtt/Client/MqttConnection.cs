@@ -69,6 +69,9 @@ internal sealed class MqttConnection : IDisposable
     /// <summary>Whether another client took our id: coming back would throw it out in turn.</summary>
     public bool TakenOver { get; private set; }
 
+    /// <summary>The broker's reason in its DISCONNECT; success where it gave none.</summary>
+    public MqttReasonCode EndCode { get; private set; }
+
     /// <summary>
     /// Whether the broker may have ended the connection over what we sent: not the network, not we, and not because it stops. In MQTT 5 it says so;
     /// in 3.1.1 it can only close.
@@ -321,7 +324,7 @@ internal sealed class MqttConnection : IDisposable
         {
             case MqttPacketType.Pubrel:
                 return _incoming.TryRelease(packetId) ? null : TooMany();
-            case MqttPacketType.Pubrec when (byte)acknowledgement.ReasonCode < 0x80:
+            case MqttPacketType.Pubrec when !acknowledgement.ReasonCode.Refuses():
                 if (!_sender.TryRelease(packetId))
                     return TooMany();
                 _publications.Received(packetId);
@@ -330,8 +333,10 @@ internal sealed class MqttConnection : IDisposable
         }
 
         byte qos = packet.Type == MqttPacketType.Puback ? (byte)1 : (byte)2;
-        if (_publications.TryConfirm(packetId, qos, acknowledgement.ReasonCode, _sender.Window, _sender.WindowAtQos2, out bool mayGoOn))
-            _link.Confirmed(acknowledgement.ReasonCode);
+        // PUBCOMP ends what PUBREC has taken; its one code says that the broker has forgotten the id already.
+        MqttReasonCode reason = packet.Type == MqttPacketType.Pubcomp ? MqttReasonCode.Success : acknowledgement.ReasonCode;
+        acknowledgement.Properties.TryGet(MqttPropertyId.ReasonString, out ReadOnlySpan<byte> text);
+        _publications.TryConfirm(packetId, qos, reason, text, _sender.Window, _sender.WindowAtQos2, out bool mayGoOn);
         _mayGoOn |= mayGoOn;
         return null;
     }
@@ -341,6 +346,7 @@ internal sealed class MqttConnection : IDisposable
         MqttFault fault = MqttDisconnect.TryParse(packet, _options.Version, out MqttDisconnect disconnect);
         if (fault != MqttFault.None)
             return Violation(fault);
+        EndCode = disconnect.ReasonCode;
         TakenOver = disconnect.ReasonCode == MqttReasonCode.SessionTakenOver;
         _blamesPacket = disconnect.ReasonCode is MqttReasonCode.MalformedPacket or MqttReasonCode.ProtocolError or MqttReasonCode.NotAuthorized
             or MqttReasonCode.TopicNameInvalid or MqttReasonCode.TopicAliasInvalid or MqttReasonCode.PacketTooLarge or MqttReasonCode.PayloadFormatInvalid

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
@@ -52,8 +54,9 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     public int InFlight { get; private set; }
 
     /// <summary>Encodes a message and keeps it.</summary>
+    /// <param name="isOutput">What <see cref="IsOutput"/> is to say.</param>
     /// <returns>False where there is no room.</returns>
-    public bool TryAdd(in MqttPublish publish, MqttVersion version)
+    public bool TryAdd(in MqttPublish publish, MqttVersion version, bool isOutput = true)
     {
         int length = MqttPacketWriter.LengthOf(version, publish);
         int at = FindRoom(length);
@@ -72,7 +75,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         };
         if (!MqttPacketWriter.TryWrite(_bytes.AsSpan(at, length), version, encoded, out _))
             throw new InvalidOperationException("The packet is longer than its computed length.");
-        At(_tail++) = new Entry { Start = at, Length = length, Kept = length, PacketId = id, Qos = publish.Qos };
+        At(_tail++) = new Entry { Start = at, Length = length, Kept = length, PacketId = id, Qos = publish.Qos, IsOutput = isOutput };
         _writeAt = at + length;
         _bytesKept += length;
         return true;
@@ -107,23 +110,53 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     }
 
     /// <summary>What was taken has been written to the socket: until then its bytes stay, whatever is confirmed meanwhile.</summary>
-    public void Written() => _written = _sent;
+    /// <returns>How many of them were outputs at QoS 0, which are done with.</returns>
+    public int Written()
+    {
+        int outputs = 0;
+        for (long message = _written; message < _sent; message++)
+        {
+            ref Entry entry = ref At(message);
+            if (entry.PacketId != 0 || entry.Confirmed)
+                continue;
+            entry.Confirmed = true;
+            outputs += entry.IsOutput ? 1 : 0;
+        }
+        _written = _sent;
+        return outputs;
+    }
 
     /// <summary>Lets go of what is done with at the head.</summary>
     /// <returns>How many were confirmed or, at QoS 0, sent.</returns>
     public int Release()
     {
         long head = _head;
-        while (_head < _written && (At(_head).Confirmed || At(_head).PacketId == 0))
+        while (_head < _written && At(_head).Confirmed)
             _bytesKept -= At(_head++).Kept;
         return (int)(_head - head);
     }
 
+    /// <summary>Bytes of a message that is kept.</summary>
+    public int LengthOf(long message) => At(message).Kept;
+
+    /// <summary>True for a message that is an output, false for one about the sender itself.</summary>
+    public bool IsOutput(long message) => At(message).IsOutput;
+
+    /// <summary>Topic of a message that is kept; empty where only the release of it is left.</summary>
+    public ReadOnlySpan<byte> TopicOf(long message)
+    {
+        ref Entry entry = ref At(message);
+        bool isMessage = MqttPacketReader.TryRead(_bytes.AsSpan(entry.Start, entry.Length), int.MaxValue, out MqttPacket packet, out _) == MqttReadResult.Packet
+            && packet.Type == MqttPacketType.Publish;
+        return isMessage ? packet.Body.Slice(sizeof(ushort), BinaryPrimitives.ReadUInt16BigEndian(packet.Body)) : default;
+    }
+
     /// <summary>The broker has the message, or will not have it.</summary>
     /// <returns>False for an id that is not in flight at this QoS.</returns>
-    public bool TryConfirm(ushort packetId, byte qos)
+    /// <param name="message">Its place in the order of all.</param>
+    public bool TryConfirm(ushort packetId, byte qos, out long message)
     {
-        long message = Find(packetId, qos, _head);
+        message = Find(packetId, qos, _head);
         if (message < 0)
             return false;
         At(message).Confirmed = true;
@@ -144,16 +177,10 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     }
 
     /// <summary>The oldest message is not to be sent again, though nobody has confirmed it. The connection is over.</summary>
-    /// <returns>Its topic; empty where only the release of it is left.</returns>
-    public string GiveUpOldest(MqttVersion version)
+    public void GiveUpOldest()
     {
-        ref Entry entry = ref At(_head);
-        entry.Confirmed = true;
+        At(_head).Confirmed = true;
         _written = Math.Max(_written, _head + 1);
-        bool isMessage = MqttPacketReader.TryRead(_bytes.AsSpan(entry.Start, entry.Length), int.MaxValue, out MqttPacket packet, out _) == MqttReadResult.Packet
-            && packet.Type == MqttPacketType.Publish;
-        return isMessage && MqttPublish.TryParse(packet, version, out MqttPublish publish) == MqttFault.None
-            ? System.Text.Encoding.UTF8.GetString(publish.Topic) : "";
     }
 
     /// <summary>A new connection: everything unconfirmed is to be sent again, in order.</summary>
@@ -161,13 +188,16 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     /// Whether the broker may know some of it already, which DUP tells it. If not, what it had received at QoS 2 is done with: sent again
     /// it would be another message.
     /// </param>
-    public void Restart(bool sessionPresent)
+    /// <returns>How many outputs are done with so.</returns>
+    public int Restart(bool sessionPresent)
     {
+        int outputs = 0;
         for (long message = _head; message < _sent; message++)
         {
             ref Entry entry = ref At(message);
             if (entry.Received)
             {
+                outputs += !sessionPresent && entry is { Confirmed: false, IsOutput: true } ? 1 : 0;
                 entry.Confirmed |= !sessionPresent;
                 var release = new MqttAcknowledgement { Type = MqttPacketType.Pubrel, PacketId = entry.PacketId };
                 MqttPacketWriter.TryWrite(_bytes.AsSpan(entry.Start, entry.Kept), MqttVersion.V5, release, out entry.Length);
@@ -179,6 +209,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         }
         (_sent, _written) = (_head, _head);
         InFlight = 0;
+        return outputs;
     }
 
     /// <param name="first">Where it is if answers come in the order of sending; the rest is searched after it.</param>
@@ -226,6 +257,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         public int Kept;     // in the ring
         public ushort PacketId;
         public byte Qos;
+        public bool IsOutput;
         public bool Received;
         public bool Confirmed;
     }

@@ -17,14 +17,23 @@ internal sealed class PoisonWatch
 
     private const int Suspicion = 2;
 
+    // Where each refusal ends the connection, what was sent behind the message is sent again for every one of them.
+    private const int WindowBehindRefusals = 16;
+
     private long _suspect = -1;
     private long _carefulBefore;
+    private long _slowerBefore;
     private int _breaks;
 
     /// <summary>How many messages may be in flight.</summary>
     /// <param name="oldest">The oldest unconfirmed message.</param>
     /// <param name="window">What would be allowed otherwise.</param>
-    public int Window(long oldest, int window) => oldest < _carefulBefore ? 1 : window;
+    public int Window(long oldest, int window) =>
+        oldest < _carefulBefore ? 1 : oldest < _slowerBefore ? Math.Min(WindowBehindRefusals, window) : window;
+
+    /// <summary>A connection has ended behind a message that was refused, or seems to have been.</summary>
+    /// <param name="next">The first that had not been sent.</param>
+    public void Refused(long next) => _slowerBefore = Math.Max(_slowerBefore, next);
 
     /// <summary>The broker has ended a connection.</summary>
     /// <param name="oldest">The oldest unconfirmed message.</param>

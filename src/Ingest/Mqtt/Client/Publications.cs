@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
@@ -6,29 +8,39 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// </summary>
 internal sealed class Publications
 {
+    // Both come in one piece; so long only where this machine or the way to the broker is busy.
+    private static readonly TimeSpan RightBehindRefusal = TimeSpan.FromSeconds(1);
+
     private readonly BrokerLinkOptions _options;
     private readonly OutgoingMessages _messages;   // whose monitor guards everything here
     private readonly PoisonWatch _poison = new();
+    private readonly TimeProvider _clock;
     private readonly Queue<(long Tail, long Position, Action<long> Confirmed)> _marks = new();
+    private readonly RefusedMessages _refused;
+    private readonly RefusalSuspect? _suspect;
     private readonly CancellationToken _stopped;
+    private PublishOutcome _outputs;
     private long _released;
     private long _published;
     private long _confirmed;
-    private long _rejected;
     private long _dropped;
+    private long _confirmedHere;   // on this connection, and so is what was refused
+    private long _refusedHere;
+    private long _refusedAt;
 
     /// <param name="stopped">Who waits here is woken by <see cref="Wake"/> after it.</param>
-    public Publications(BrokerLinkOptions options, CancellationToken stopped)
+    public Publications(BrokerLinkOptions options, RefusedMessages refused, TimeProvider clock, CancellationToken stopped)
     {
-        (_options, _stopped) = (options, stopped);
+        (_options, _refused, _clock, _stopped) = (options, refused, clock, stopped);
         _messages = new OutgoingMessages(options.PublishBufferMessages, options.PublishBufferBytes);
+        _suspect = options.Version == MqttVersion.V311 ? new RefusalSuspect(clock) : null;
     }
 
     public long PublishedCount => Interlocked.Read(ref _published);
 
     public long ConfirmedCount => Interlocked.Read(ref _confirmed);
 
-    public long RejectedCount => Interlocked.Read(ref _rejected);
+    public long RejectedCount => _refused.Total;
 
     public long DroppedCount => Interlocked.Read(ref _dropped);
 
@@ -41,21 +53,38 @@ internal sealed class Publications
         }
     }
 
+    /// <summary>The fate of the messages that are outputs.</summary>
+    public PublishOutcome Outputs
+    {
+        get
+        {
+            lock (_messages)
+                return _outputs;
+        }
+    }
+
     /// <param name="limits">Of the broker we are connected to; null while we are not.</param>
+    /// <param name="isOutput">True for a message that <see cref="Outputs"/> counts.</param>
     /// <returns>False while the buffer is full.</returns>
-    public bool TryAdd(in MqttPublish publish, BrokerLimits? limits)
+    public bool TryAdd(in MqttPublish publish, BrokerLimits? limits, bool isOutput = true)
     {
         if (publish.Qos > limits?.MaximumQos)
-            return TryAdd(publish with { Qos = limits.Value.MaximumQos }, limits);
+            return TryAdd(publish with { Qos = limits.Value.MaximumQos }, limits, isOutput);
         int length = MqttPacketWriter.LengthOf(_options.Version, publish);
-        if (length > _options.PublishBufferBytes || length > limits?.MaximumPacketBytes || (publish.Qos == 0 && limits is null))
+        if (length > _options.PublishBufferBytes || (publish.Qos == 0 && limits is null))
         {
             Interlocked.Increment(ref _dropped);
             return true;
         }
         lock (_messages)
-            if (!_messages.TryAdd(publish, _options.Version))
+        {
+            if (length > limits?.MaximumPacketBytes)
+                Reject(MqttReasonCode.PacketTooLarge, publish.Topic, text: default, length, isOutput);
+            else if (!_messages.TryAdd(publish, _options.Version, isOutput))
                 return false;
+            if (isOutput)
+                _outputs = _outputs with { Published = _outputs.Published + 1 };
+        }
         Interlocked.Increment(ref _published);
         return true;
     }
@@ -75,14 +104,14 @@ internal sealed class Publications
 
     /// <summary>Waits until nothing is left.</summary>
     /// <returns>False when the time was over first.</returns>
-    public bool Drain(TimeSpan timeout, TimeProvider clock)
+    public bool Drain(TimeSpan timeout)
     {
-        long start = clock.GetTimestamp();
+        long start = _clock.GetTimestamp();
         lock (_messages)
         {
             while (_messages.Count > 0 && !_stopped.IsCancellationRequested)
             {
-                TimeSpan left = timeout - clock.GetElapsedTime(start);
+                TimeSpan left = timeout - _clock.GetElapsedTime(start);
                 if (left <= TimeSpan.Zero)
                     return false;
                 Monitor.Wait(_messages, left);
@@ -128,7 +157,8 @@ internal sealed class Publications
     {
         lock (_messages)
         {
-            _messages.Written();
+            _outputs = _outputs with { Confirmed = _outputs.Confirmed + _messages.Written() };
+            _suspect?.Sent();
             Release();
         }
     }
@@ -142,19 +172,31 @@ internal sealed class Publications
 
     /// <summary>The broker has a message by its word, or refuses it.</summary>
     /// <param name="qos">At which it was confirmed.</param>
+    /// <param name="reason">Any code; from 0x80 on it refuses the message.</param>
+    /// <param name="text">The broker's words for it, UTF-8; empty where it has none.</param>
     /// <param name="mayGoOn">Whether so much of the window is free that sending is worth a write: a quarter, not each message.</param>
     /// <returns>False for a message that an earlier connection had confirmed already.</returns>
-    public bool TryConfirm(ushort packetId, byte qos, MqttReasonCode reason, int window, int windowAtQos2, out bool mayGoOn)
+    public bool TryConfirm(ushort packetId, byte qos, MqttReasonCode reason, ReadOnlySpan<byte> text, int window, int windowAtQos2, out bool mayGoOn)
     {
         lock (_messages)
         {
             mayGoOn = false;
-            if (!_messages.TryConfirm(packetId, qos))
+            if (!_messages.TryConfirm(packetId, qos, out long message))
                 return false;
-            if ((byte)reason < 0x80)
-                Interlocked.Increment(ref _confirmed);
+            if (reason.Refuses())
+            {
+                _refusedHere++;
+                _refusedAt = _clock.GetTimestamp();
+                Reject(reason, _messages.TopicOf(message), text, _messages.LengthOf(message), _messages.IsOutput(message));
+            }
             else
-                Interlocked.Increment(ref _rejected);
+            {
+                _confirmedHere++;
+                Interlocked.Increment(ref _confirmed);
+                if (_messages.IsOutput(message))
+                    _outputs = _outputs with { Confirmed = _outputs.Confirmed + 1 };
+                _suspect?.Confirmed(_suspect.NotesTopics ? _messages.TopicOf(message) : default);
+            }
             Release();
             window = _poison.Window(_messages.Head, _messages.IsQos2Next ? windowAtQos2 : window);
             mayGoOn = _messages.UnsentCount > 0 && _messages.InFlight <= window * 3 / 4;
@@ -166,22 +208,49 @@ internal sealed class Publications
     public void Restart(bool sessionPresent)
     {
         lock (_messages)
-            _messages.Restart(sessionPresent);
+        {
+            (_confirmedHere, _refusedHere) = (0, 0);
+            _outputs = _outputs with { Confirmed = _outputs.Confirmed + _messages.Restart(sessionPresent) };
+        }
     }
 
-    /// <summary>The broker has ended a connection. Gives up a message that is the reason for it, time and again.</summary>
-    /// <returns>The topic of the one given up; null where there is none.</returns>
-    public string? GiveUpPoison()
+    /// <summary>A connection that the broker had accepted is over. Gives up a message that has ended it time and again.</summary>
+    /// <param name="blames">True if the broker may have ended it over what we sent.</param>
+    /// <param name="givesUp">True if a message may be given up for it.</param>
+    /// <param name="end">The end so far; what happened to messages is added.</param>
+    /// <returns>The topic of the message given up; null where there is none.</returns>
+    public string? End(bool blames, bool givesUp, ref ConnectionEnd end)
     {
         lock (_messages)
         {
-            if (!_poison.Broke(_messages.Head, _messages.Next))
+            ReadOnlySpan<byte> oldest = _messages.Head < _messages.Next ? _messages.TopicOf(_messages.Head) : default;
+            end = end with
+            {
+                Refused = _refusedHere,
+                IsBehindRefusal = _refusedHere > 0 && _clock.GetElapsedTime(_refusedAt) <= RightBehindRefusal,
+                Confirmed = _confirmedHere,
+                Suspect = _suspect?.Ended(blames, _confirmedHere, oldest),
+            };
+            if (end.IsBehindRefusal || end.Suspect is not null)
+                _poison.Refused(_messages.Next);
+            if (!blames || !givesUp || !_poison.Broke(_messages.Head, _messages.Next))
                 return null;
-            string topic = _messages.GiveUpOldest(_options.Version);
-            Interlocked.Increment(ref _dropped);
+            string topic = Encoding.UTF8.GetString(oldest);
+            bool isOutput = _messages.IsOutput(_messages.Head);
+            _messages.GiveUpOldest();
+            _refused.Count(end.Code);
+            if (isOutput)
+                _outputs = _outputs with { Rejected = _outputs.Rejected + 1 };
             Release();
             return topic;
         }
+    }
+
+    private void Reject(MqttReasonCode code, ReadOnlySpan<byte> topic, ReadOnlySpan<byte> text, int length, bool isOutput)
+    {
+        _refused.Note(code, topic, text, length);
+        if (isOutput)
+            _outputs = _outputs with { Rejected = _outputs.Rejected + 1 };
     }
 
     private void Release()

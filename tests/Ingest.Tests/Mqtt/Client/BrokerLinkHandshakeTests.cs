@@ -13,7 +13,6 @@ public sealed class BrokerLinkHandshakeTests : IDisposable
 
     private readonly FakeBroker _broker = new();
     private readonly ManualClock _clock = new(new DateTime(2026, 1, 1));
-    private readonly FaultCounters _faults = new(NullLogger.Instance, TimeProvider.System);
     private readonly List<(string Message, PacketLedger Ledger, long Packet)> _received = [];
     private readonly ManualResetEventSlim _mayReturn = new(true);
 
@@ -51,7 +50,7 @@ public sealed class BrokerLinkHandshakeTests : IDisposable
                 Assert.Equal(MqttPacketType.Subscribe, connection.Read().Type);   // the session has its filters from then on
             Wait.Until(() => link.ConnectCount == at, $"connection {at}");
         }
-        Assert.Equal(0, _faults.Of(TickFault.ProtocolError));
+        Assert.Equal(0, link.ProtocolErrorCount);
     }
 
     [Fact]
@@ -108,7 +107,7 @@ public sealed class BrokerLinkHandshakeTests : IDisposable
         Wait.Until(() => ReceivedCount == 1, "the message");
         Complete(0);
         Assert.Equal([0, 1], connection.Read().Body);
-        Assert.Equal((BrokerLinkState.Ready, 0), (link.State, _faults.Of(TickFault.ProtocolError)));
+        Assert.Equal((BrokerLinkState.Ready, 0), (link.State, link.ProtocolErrorCount));
     }
 
     [Theory]
@@ -200,7 +199,7 @@ public sealed class BrokerLinkHandshakeTests : IDisposable
 
     private BrokerLink Start(BrokerLinkOptions options, TimeProvider? clock = null)
     {
-        var link = new BrokerLink(options, Receive, NullLogger.Instance, clock, _faults);
+        var link = new BrokerLink(options, Receive, NullLogger.Instance, clock);
         link.Start();
         return link;
     }

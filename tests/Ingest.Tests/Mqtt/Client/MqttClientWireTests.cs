@@ -10,11 +10,8 @@ public sealed class MqttClientWireTests : IDisposable
 {
     private readonly FakeBroker _broker = new();
     private readonly ManualClock _clock = new(new DateTime(2026, 1, 1));
-    private readonly FaultCounters _faults;
     private readonly List<string> _received = [];
     private readonly List<(PacketLedger Ledger, long Packet)> _open = [];
-
-    public MqttClientWireTests() => _faults = new FaultCounters(NullLogger.Instance, TimeProvider.System);
 
     public void Dispose() => _broker.Dispose();
 
@@ -65,7 +62,7 @@ public sealed class MqttClientWireTests : IDisposable
         }
         using FakeConnection again = _broker.AcceptAndWelcome(true, false);
         Wait.Until(() => client.State == BrokerLinkState.Ready, "ready again");
-        Assert.Equal(1, _faults.Of(TickFault.ProtocolError));
+        Assert.Equal(1, client.ProtocolErrorCount);
         Assert.Empty(_received);
     }
 
@@ -342,7 +339,7 @@ public sealed class MqttClientWireTests : IDisposable
 
     private BrokerLink Start(BrokerLinkOptions options, TimeProvider? clock = null)
     {
-        var client = new BrokerLink(options, Receive, NullLogger.Instance, clock, _faults);
+        var client = new BrokerLink(options, Receive, NullLogger.Instance, clock);
         client.Start();
         return client;
     }

@@ -1,0 +1,11 @@
+namespace StreamRnn.Ingest.Mqtt.Client;
+
+/// <summary>Outputs of one life of the process and their fate at the broker: Published = Confirmed + Rejected + Unconfirmed.</summary>
+/// <param name="Published">Outputs taken for sending.</param>
+/// <param name="Confirmed">Outputs that the broker has acknowledged; at QoS 0, written to the connection.</param>
+/// <param name="Rejected">Outputs that the broker has refused: by a code, by its longest packet, or by ending the connection over them.</param>
+public readonly record struct PublishOutcome(long Published, long Confirmed, long Rejected)
+{
+    /// <summary>Outputs that wait to be sent or acknowledged.</summary>
+    public long Unconfirmed => Published - Confirmed - Rejected;
+}
