@@ -24,7 +24,7 @@ internal static class RunHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
 
         IHost host = builder.Build();
-        host.Services.GetRequiredService<OtlpExport>();
+        OtlpExport.Start(host.Services);
         return host;
     }
 
@@ -43,14 +43,13 @@ internal static class RunHost
             console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
-        OtlpExport.AddLogs(logging, configuration);
     }
 
     private static void AddTelemetry(IServiceCollection services, IConfiguration configuration)
     {
         services.AddMetrics();
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(_ => new OtlpExport(configuration));
+        OtlpExport.Add(services, configuration);
         services.AddSingleton<WorkerMetrics>();
         services.AddSingleton<TickTraces>();
     }

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
@@ -17,66 +16,37 @@ namespace StreamRnn.Worker.Telemetry;
 /// (or that of one signal), or <c>OTEL_{METRICS,TRACES,LOGS}_EXPORTER=otlp</c>; <c>none</c> there or <c>OTEL_SDK_DISABLED=true</c> says no.
 /// Protocol, headers, intervals, sampler and resource are read from the other OTEL_ variables by the SDK.
 /// </summary>
-internal sealed class OtlpExport : IDisposable
+internal static class OtlpExport
 {
-    private readonly MeterProvider? _metrics;
-    private readonly TracerProvider? _traces;
+    private const string Metrics = "METRICS", Traces = "TRACES", Logs = "LOGS";
+    private static readonly string[] Signals = [Metrics, Traces, Logs];
 
     /// <param name="configuration">Where the OTEL_ variables are: the environment.</param>
-    public OtlpExport(IConfiguration configuration)
+    public static void Add(IServiceCollection services, IConfiguration configuration)
     {
-        if (IsAsked(configuration, "METRICS"))
-        {
-            _metrics = Sdk.CreateMeterProviderBuilder()
-                .ConfigureServices(services => services.AddSingleton(configuration))
-                .ConfigureResource(Describe)
-                .AddMeter(WorkerMetrics.Name, "System.Runtime")
-                .AddOtlpExporter(options => Configure(options, configuration, "METRICS"))
-                .Build();
-        }
-        if (IsAsked(configuration, "TRACES"))
-        {
-            _traces = Sdk.CreateTracerProviderBuilder()
-                .ConfigureServices(services => services.AddSingleton(configuration))
-                .ConfigureResource(Describe)
-                .AddSource(WorkerMetrics.Name)
-                .AddOtlpExporter(options => Configure(options, configuration, "TRACES"))
-                .Build();
-        }
-    }
-
-    /// <summary>Whether anything but logs is exported.</summary>
-    public bool IsActive => _metrics is not null || _traces is not null;
-
-    /// <summary>Exports logs too where they are asked for.</summary>
-    public static void AddLogs(ILoggingBuilder logging, IConfiguration configuration)
-    {
-        if (!IsAsked(configuration, "LOGS"))
+        if (Signals.All(signal => !IsAsked(configuration, signal)))
             return;
-        logging.AddOpenTelemetry(options =>
+        OpenTelemetryBuilder telemetry = services.AddOpenTelemetry().ConfigureResource(Describe);
+        if (IsAsked(configuration, Metrics))
+            telemetry.WithMetrics(metrics => metrics.AddMeter(WorkerMetrics.Name, "System.Runtime").AddOtlpExporter(options => Configure(options, configuration, Metrics)));
+        if (IsAsked(configuration, Traces))
+            telemetry.WithTracing(traces => traces.AddSource(WorkerMetrics.Name).AddOtlpExporter(options => Configure(options, configuration, Traces)));
+        if (IsAsked(configuration, Logs))
         {
-            ResourceBuilder resource = ResourceBuilder.CreateDefault();
-            Describe(resource);
-            options.SetResourceBuilder(resource);
-            options.IncludeFormattedMessage = true;
-            options.AddOtlpExporter(exporter => Configure(exporter, configuration, "LOGS"));
-        });
+            telemetry.WithLogging(
+                logs => logs.AddOtlpExporter(options => Configure(options, configuration, Logs)),
+                options => options.IncludeFormattedMessage = true);
+        }
     }
 
-    /// <summary>Sends what has been gathered, now.</summary>
-    public void Flush()
+    /// <summary>Makes what gathers metrics and traces. The container disposes in reverse order, so what is made after it is exported to its end.</summary>
+    public static void Start(IServiceProvider services)
     {
-        _traces?.ForceFlush();
-        _metrics?.ForceFlush();
+        services.GetService<MeterProvider>();
+        services.GetService<TracerProvider>();
     }
 
-    public void Dispose()
-    {
-        _traces?.Dispose();
-        _metrics?.Dispose();
-    }
-
-    /// <param name="signal">METRICS, TRACES or LOGS.</param>
+    /// <param name="signal">As it is called in the names of the variables: METRICS, TRACES or LOGS.</param>
     public static bool IsAsked(IConfiguration configuration, string signal)
     {
         if (string.Equals(configuration["OTEL_SDK_DISABLED"], "true", StringComparison.OrdinalIgnoreCase))

@@ -3,6 +3,8 @@ using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
@@ -19,7 +21,7 @@ public class OtlpExportTests
     public async Task A_collector_is_sent_every_metric_with_its_unit_under_the_name_of_the_service(bool grpc)
     {
         await using OtlpReceiver collector = await OtlpReceiver.StartAsync(grpc);
-        using OtlpExport export = new(Variables(collector, ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")));
+        using Exporting export = new(Variables(collector, ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")));
         using WorkerMetrics metrics = new();
         metrics.ObserveStreams(() => 7);
         metrics.StepCompleted(shard: 0, ticks: 64, metrics.Stamp());
@@ -48,7 +50,7 @@ public class OtlpExportTests
     public async Task A_senders_trace_goes_on_through_receive_step_and_publish()
     {
         await using OtlpReceiver collector = await OtlpReceiver.StartAsync();
-        using OtlpExport export = new(Variables(collector));
+        using Exporting export = new(Variables(collector));
         using TickTraces traces = new();
         byte[] sender = Encoding.ASCII.GetBytes($"00-{TraceId}-{SenderSpan}-01");
         byte[] sent = new byte[TickTraces.TraceparentBytes];
@@ -77,15 +79,19 @@ public class OtlpExportTests
     public async Task Logs_are_sent_too()
     {
         await using OtlpReceiver collector = await OtlpReceiver.StartAsync();
-        ServiceCollection services = new();
-        IConfiguration variables = Variables(collector);
-        services.AddSingleton(variables);
-        services.AddLogging(logging => OtlpExport.AddLogs(logging, variables));
-        await using (ServiceProvider provider = services.BuildServiceProvider())
-            Logging.Said(provider.GetRequiredService<ILoggerFactory>().CreateLogger("test"), "pump");
+        using (Exporting export = new(Variables(collector)))
+            Logging.Said(export.Services.GetRequiredService<ILoggerFactory>().CreateLogger("test"), "pump");
 
         ProtobufMessage record = Assert.Single(collector.Received("logs", 1, 2, 2));
         Assert.Equal("pump was said", record.Messages(5).Single().Text(1));
+    }
+
+    [Fact]
+    public void Nothing_is_gathered_when_nothing_is_asked_for()
+    {
+        using Exporting export = new(Of([]));
+
+        Assert.Equal((null, null), (export.Services.GetService<MeterProvider>(), export.Services.GetService<TracerProvider>()));
     }
 
     [Theory]

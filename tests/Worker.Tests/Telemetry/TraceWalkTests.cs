@@ -23,7 +23,7 @@ public class TraceWalkTests
     public async Task One_trace_runs_from_the_device_through_the_worker_to_the_reader()
     {
         await using OtlpReceiver collector = await OtlpReceiver.StartAsync();
-        using OtlpExport export = new(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        using Exporting export = new(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = collector.Endpoint + "/v1/traces",
             ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
