@@ -3,7 +3,10 @@
 FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 COPY . .
-RUN dotnet publish src/Worker/Worker.csproj -c Release -p:UseAppHost=false -o /app
+# The build context has no repository to ask: docker build --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) .
+ARG VERSION=0.1.0-alpha.0
+ARG REVISION=
+RUN dotnet publish src/Worker/Worker.csproj -c Release -p:UseAppHost=false -p:Version=$VERSION -p:SourceRevisionId=$REVISION -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
