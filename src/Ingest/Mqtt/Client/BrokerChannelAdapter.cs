@@ -135,12 +135,11 @@ internal sealed class BrokerChannelAdapter(BrokerLinkOptions options, BrokerTran
         return _received.Writer.TryWrite(decoded);
     }
 
+    /// <summary>There will be no connection: whoever waits for <see cref="Opened"/> is told.</summary>
+    public void Fail(Exception reason) => _opened.TrySetException(reason);
+
     /// <summary>The connection is over: whoever waits for a packet is told.</summary>
-    public void End()
-    {
-        _opened.TrySetCanceled(CancellationToken.None);
-        _received.Writer.TryComplete();
-    }
+    public void End() => _received.Writer.TryComplete();
 
     /// <summary>Does nothing: <see cref="MqttConnection"/> closes, when it knows the reason.</summary>
     public Task DisconnectAsync(CancellationToken cancellationToken) => Task.CompletedTask;

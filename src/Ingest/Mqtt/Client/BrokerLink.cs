@@ -59,7 +59,7 @@ public sealed class BrokerLink : IDisposable
         (_options, _handler, _logger, Clock) = (options, handler, logger, clock ?? TimeProvider.System);
         _journal = handler is null ? null : journal;
         _source = new PacketSource(id: 0, options.ClientId, DuplicateRule.None, capacity: 1);
-        _broker = $"{options.Host}:{options.Port}";
+        _broker = options.Address.ToString();
         _refused = new RefusedMessages(options, _broker, logger, Clock);
         _publications = new Publications(options, _refused, Clock, _stop.Token);
         _history = new ConnectionHistory(options, _broker, logger);
@@ -232,6 +232,21 @@ public sealed class BrokerLink : IDisposable
             Ready();
         else
             Refuse((MqttReasonCode)codes[refused], $"the broker refuses the subscription to '{_options.Subscriptions[refused].Filter}': {(MqttReasonCode)codes[refused]}");
+    }
+
+    /// <summary>The broker has refused CONNECT.</summary>
+    internal void RefuseConnection(MqttReasonCode code, string words)
+    {
+        Refuse(code, words);
+        if (!_givenUp)
+            _history.Refused(words);
+    }
+
+    /// <summary>The broker has not answered CONNECT for a while.</summary>
+    internal void Silent(string words)
+    {
+        LastFailure = words;
+        _history.Silent(words);
     }
 
     internal void Refuse(MqttReasonCode code, string words)

@@ -46,7 +46,24 @@ public sealed record MqttTlsOptions
 
     /// <summary>Takes any certificate: whoever sits between us and the broker can read and forge everything.</summary>
     public bool AllowUntrusted { get; init; }
+
+    /// <summary>Protocols named in the TLS handshake (ALPN), for brokers that share a port with a web server. Not over WebSocket, which is one of them.</summary>
+    public IReadOnlyList<string> Alpn { get; init; } = [];
 }
+
+/// <summary>MQTT in the frames of a WebSocket.</summary>
+public sealed record MqttWebSocketOptions
+{
+    /// <summary>Path and query of the URL.</summary>
+    public string Path { get; init; } = "/mqtt";
+
+    /// <summary>Headers of the request that opens the WebSocket.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>An authentication method of MQTT 5 whose proof is one token.</summary>
+/// <param name="DataFile">File of the token, read at every connect; null where the method has none.</param>
+public sealed record MqttAuthenticationOptions(string Method, string? DataFile);
 
 /// <summary>A connection to one broker.</summary>
 public sealed record BrokerLinkOptions
@@ -65,8 +82,20 @@ public sealed record BrokerLinkOptions
 
     public string? Password { get; init; }
 
+    /// <summary>File that holds the password and nothing else, read at every connect; null where <see cref="Password"/> is the one.</summary>
+    public string? PasswordFile { get; init; }
+
+    /// <summary>Null for none beside user name and password.</summary>
+    public MqttAuthenticationOptions? Authentication { get; init; }
+
     /// <summary>Null for a plain connection.</summary>
     public MqttTlsOptions? Tls { get; init; }
+
+    /// <summary>Null for a connection by TCP.</summary>
+    public MqttWebSocketOptions? WebSocket { get; init; }
+
+    /// <summary>HTTP proxy that is asked for a tunnel to the broker; null for none.</summary>
+    public Uri? Proxy { get; init; }
 
     /// <summary>Forgets what the broker kept for this client id, and has it keep nothing.</summary>
     public bool CleanStart { get; init; }
@@ -119,6 +148,18 @@ public sealed record BrokerLinkOptions
     /// </summary>
     public long MemoryBoundBytes => (2L * MaximumPacketBytes) + PublishBufferBytes + (32L * PublishBufferMessages) + (64L * ReceiveMaximum);
 
+    /// <summary>The address in the form that lines and reports show.</summary>
+    public BrokerAddress Address => new() { Host = Host, Port = Port, IsEncrypted = Tls is not null, Path = WebSocket?.Path };
+
+    /// <summary>The same options for a broker at this address. TLS keeps its settings where it was set up.</summary>
+    public BrokerLinkOptions At(BrokerAddress address) => this with
+    {
+        Host = address.Host,
+        Port = address.Port,
+        Tls = address.IsEncrypted ? Tls ?? new MqttTlsOptions() : null,
+        WebSocket = address.Path is null ? null : (WebSocket ?? new MqttWebSocketOptions()) with { Path = address.Path },
+    };
+
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     internal void Validate()
     {
@@ -130,7 +171,9 @@ public sealed record BrokerLinkOptions
         Require(Host.Length > 0, "Host is empty: name the broker.");
         Require(Port is > 0 and <= ushort.MaxValue, $"Port is {Port}: 1 to 65535.");
         Require(ClientId.Length > 0 || CleanStart, "ClientId is empty: a session that survives needs a name.");
-        Require(Password is null || Username is not null, "Password is set without Username.");
+        Require((Password is null && PasswordFile is null) || Username is not null, "Password is set without Username.");
+        Require(Proxy is null || Proxy.Scheme == "http", $"Proxy is {Proxy}: http://HOST:PORT.");
+        Require(Authentication is null || Version == MqttVersion.V5, "Authentication is set, which MQTT 3.1.1 does not have.");
         Require(ReceiveMaximum is > 0 and <= ushort.MaxValue, $"ReceiveMaximum is {ReceiveMaximum}: 1 to 65535.");
         Require(PublishWindow is > 0 and <= ushort.MaxValue, $"PublishWindow is {PublishWindow}: 1 to 65535.");
         Require(PublishBufferMessages is > 0 and < ushort.MaxValue - 1, $"PublishBufferMessages is {PublishBufferMessages}: 1 to 65533, fewer than there are packet ids.");

@@ -9,7 +9,8 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// <summary>A link's options in the terms of MQTTnet.</summary>
 internal static class ConnectOptions
 {
-    /// <summary>CONNECT: who we are, what the broker is to keep for us, and how much we take at once.</summary>
+    /// <summary>CONNECT: who we are, what the broker is to keep for us, and how much we take at once. Reads the files of secrets.</summary>
+    /// <exception cref="IOException">A file cannot be read, or is empty.</exception>
     /// <remarks>
     /// MqttClient's keep-alive is off. It would take a handler that holds the reader back for a broker that is silent, and end the connection;
     /// it polls four times a second. <see cref="BrokerChannelAdapter"/> writes the real period into the packet, <see cref="MqttSender"/> keeps it.
@@ -24,7 +25,9 @@ internal static class ConnectOptions
             ClientId = options.ClientId,
             CleanSession = options.CleanStart,
             Credentials = options.Username is null ? null
-                : new MqttClientCredentials(options.Username, options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password)),
+                : new MqttClientCredentials(options.Username, Bytes(options.PasswordFile is string file ? ReadSecret(file) : options.Password)),
+            AuthenticationMethod = options.Authentication?.Method,
+            AuthenticationData = options.Authentication?.DataFile is string data ? Bytes(ReadSecret(data)) : null,
             KeepAlivePeriod = TimeSpan.Zero,
             Timeout = options.ConnectTimeout,
             SessionExpiryInterval = isV5 && !options.CleanStart ? (uint)Math.Min(options.SessionExpiry.TotalSeconds, uint.MaxValue) : 0,
@@ -36,6 +39,22 @@ internal static class ConnectOptions
             WillQualityOfServiceLevel = (MqttQualityOfServiceLevel)(options.Will?.Qos ?? 0),
             WillRetain = options.Will?.Retain ?? false,
         };
+    }
+
+    /// <summary>A secret in a file of its own, as secret stores mount it; a final line break is not part of it.</summary>
+    /// <exception cref="IOException">The file cannot be read, or is empty: a secret that is mounted too late looks so.</exception>
+    public static string ReadSecret(string file)
+    {
+        string secret;
+        try
+        {
+            secret = File.ReadAllText(file).TrimEnd('\r', '\n');
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+        return secret.Length > 0 ? secret : throw new IOException($"{Path.GetFullPath(file)} is empty; is the secret mounted?");
     }
 
     /// <summary>SUBSCRIBE to all filters. Retained messages are not asked for again where the broker knows the subscription already (MQTT 5).</summary>
@@ -52,4 +71,6 @@ internal static class ConnectOptions
             });
         return subscribe;
     }
+
+    private static byte[]? Bytes(string? text) => text is null ? null : Encoding.UTF8.GetBytes(text);
 }

@@ -21,6 +21,8 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
 
     private readonly Backoff _backoff = new(options.MinimumPause, options.MaximumPause, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
     private bool _lostReported;
+    private bool _silent;
+    private string? _refusal;
     private bool _sessionLossReported;
     private int _shortConnections;
     private int _unexplained;
@@ -39,6 +41,7 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
     /// <param name="isKnown">Whether an earlier run of this process had the session.</param>
     public void Connected(bool sessionPresent, bool isKnown)
     {
+        (_refusal, _silent) = (null, false);
         bool isLost = (ConnectCount > 0 || isKnown) && !sessionPresent && !options.CleanStart;
         Interlocked.Increment(ref _connects);
         if (_shortConnections < SuspiciousConnections)
@@ -49,6 +52,22 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
         if (!_sessionLossReported)
             Log.SessionLost(logger, options.ClientId, broker);
         _sessionLossReported = true;
+    }
+
+    /// <summary>The broker has refused CONNECT. Said whenever it is for another reason than the last time.</summary>
+    public void Refused(string reason)
+    {
+        if (_refusal != reason)
+            Log.ConnectionRefused(logger, options.ClientId, broker, reason);
+        _refusal = reason;
+    }
+
+    /// <summary>The broker has not answered CONNECT for a while. Said once until it does.</summary>
+    public void Silent(string reason)
+    {
+        if (!_silent)
+            Log.Silent(logger, options.ClientId, broker, reason);
+        _silent = true;
     }
 
     /// <summary>
@@ -90,7 +109,7 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
             return none;
         }
         TimeSpan pause = _backoff.Next();
-        if (_lostReported)
+        if (_lostReported || _refusal == end.Reason)
             Log.StillLost(logger, options.ClientId, broker, end.Reason, pause.TotalSeconds);
         else
             Log.Lost(logger, options.ClientId, broker, end.Reason);

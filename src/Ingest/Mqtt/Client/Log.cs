@@ -46,4 +46,10 @@ internal static partial class Log
 
     [LoggerMessage(114, LogLevel.Warning, "{ClientId}: {Broker} has closed the connection {Count} times right behind a message, the last to {Topic}. Is the topic not allowed to us, the message too long, or our client id used twice? MQTT 3.1.1 cannot say; Mqtt:Version V5 can. Trying on, without a line for each time.")]
     public static partial void MessageSuspected(ILogger logger, string clientId, string broker, int count, string topic);
+
+    [LoggerMessage(120, LogLevel.Warning, "{ClientId}: {Broker}: {Reason}. Trying on.")]
+    public static partial void Silent(ILogger logger, string clientId, string broker, string reason);
+
+    [LoggerMessage(121, LogLevel.Warning, "{ClientId}: {Broker} refuses the connection: {Reason}. Trying again until it is accepted, without a line for each time.")]
+    public static partial void ConnectionRefused(ILogger logger, string clientId, string broker, string reason);
 }

@@ -48,7 +48,7 @@ internal sealed class MqttConnection : IDisposable
         CancellationToken cancelled)
     {
         (_link, _options, _publications) = (link, options, publications);
-        _transport = new TcpTransport(options);
+        _transport = options.WebSocket is null ? new TcpTransport(options) : new WebSocketTransport(options);
         _sender = new MqttSender(options, _transport, publications, journal, unwritten, link.Clock);
         _incoming = _sender.Incoming;
         _adapter = new BrokerChannelAdapter(options, _transport, _sender, cancelled);
@@ -86,6 +86,7 @@ internal sealed class MqttConnection : IDisposable
     {
         _handshake = MakeAsync();   // connects and sends CONNECT on this thread
         _adapter.Opened.GetAwaiter().GetResult();
+        using ITimer silence = _link.Clock.CreateTimer(_ => SaySilent(), null, WrongPort.Silence, Timeout.InfiniteTimeSpan);
         try
         {
             string reason = Read();
@@ -94,7 +95,7 @@ internal sealed class MqttConnection : IDisposable
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             _endedByBroker |= _sender.Failure is null && MqttSender.IsPeerGone(e);
-            return _violation ?? _sender.Failure ?? (_established ? e.Message : "no CONNACK: " + e.Message);
+            return _violation ?? _sender.Failure ?? (_established ? e.Message : $"no CONNACK: {e.Message}{WrongPort.TakesTls(_options)}");
         }
     }
 
@@ -102,7 +103,7 @@ internal sealed class MqttConnection : IDisposable
     public void GiveUp()
     {
         if (!_established)
-            _sender.Fail($"no CONNACK within {_options.ConnectTimeout.TotalSeconds:0.#} s");
+            _sender.Fail($"no CONNACK within {_options.ConnectTimeout.TotalSeconds:0.#} s{WrongPort.TakesTls(_options)}");
     }
 
     /// <summary>Sends messages that wait, as far as the window allows. Any thread.</summary>
@@ -145,6 +146,12 @@ internal sealed class MqttConnection : IDisposable
         _transport.Dispose();
     }
 
+    private void SaySilent()
+    {
+        if (!_established && _sender.Failure is null)
+            _link.Silent($"no answer to CONNECT for {WrongPort.Silence.TotalSeconds:0} s{WrongPort.TakesTls(_options)}");
+    }
+
     /// <summary>MqttClient's part: CONNECT to CONNACK and SUBSCRIBE to SUBACK. What the answers mean is read by <see cref="Read"/>.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever it is ends the connection, with its words.")]
     private async Task MakeAsync()
@@ -158,6 +165,7 @@ internal sealed class MqttConnection : IDisposable
         }
         catch (Exception e)
         {
+            _adapter.Fail(e);   // where it was not asked to connect yet
             _sender.Fail(e.Message);
             _accepted.TrySetResult();
         }
@@ -174,7 +182,8 @@ internal sealed class MqttConnection : IDisposable
             if (count == 0)
             {
                 _endedByBroker = _sender.Failure is null;
-                return _established ? "the broker closed the connection" : "the broker closed the connection instead of answering CONNECT";
+                return _established ? "the broker closed the connection"
+                    : "the broker closed the connection instead of answering CONNECT" + (filled == 0 ? WrongPort.TakesTls(_options) : "");
             }
             long receivedAt = Stopwatch.GetTimestamp();
             _sender.Heard();
@@ -263,14 +272,8 @@ internal sealed class MqttConnection : IDisposable
             return Violation(fault);
         if (connack.ReasonCode != MqttReasonCode.Success)
         {
-            string remedy = connack.ReasonCode switch
-            {
-                MqttReasonCode.UnsupportedProtocolVersion => "; try MQTT 3.1.1",
-                MqttReasonCode.BadUserNameOrPassword or MqttReasonCode.NotAuthorized => "; check user name and password",
-                _ => "",
-            };
-            string words = "the broker refuses us: " + Words(connack.ReasonCode, connack.Properties) + remedy;
-            _link.Refuse(connack.ReasonCode, words);
+            string words = "the broker refuses us: " + Words(connack.ReasonCode, connack.Properties) + Remedy(connack.ReasonCode);
+            _link.RefuseConnection(connack.ReasonCode, words);
             return words;
         }
 
@@ -354,10 +357,25 @@ internal sealed class MqttConnection : IDisposable
         return "the broker ended the connection: " + Words(disconnect.ReasonCode, disconnect.Properties);
     }
 
+    /// <summary>What to look at. The secret itself is never named.</summary>
+    private string Remedy(MqttReasonCode code) => code switch
+    {
+        MqttReasonCode.UnsupportedProtocolVersion => "; try MQTT 3.1.1",
+        MqttReasonCode.BadUserNameOrPassword or MqttReasonCode.NotAuthorized => _options switch
+        {
+            { Username: string user } => $"; check user {user}, {(_options.PasswordFile is string file ? $"the password in {file}" : "its password")} and client id {_options.ClientId}",
+            _ => $"; check client id {_options.ClientId}, user name and password: none is set",
+        },
+        MqttReasonCode.BadAuthenticationMethod => $"; check the authentication method {_options.Authentication?.Method ?? "(none is set)"}",
+        _ => "",
+    };
+
     private string TooMany() => Violation(MqttReasonCode.ReceiveMaximumExceeded, $"more than {_options.ReceiveMaximum} messages in flight");
 
     private string Malformed(MqttFault fault, ReadOnlySpan<byte> packet, int maximum)
     {
+        if (!_established && WrongPort.Of(packet, _options) is string hint)
+            return hint;
         if (fault != MqttFault.PacketTooLarge)
             return Violation(fault);
         MqttVariableByteInteger.TryRead(packet[1..], out uint length);

@@ -1,9 +1,8 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 
@@ -15,6 +14,7 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
 {
     private const int ProtocolTcp = 6;
     private const int OptionQuickAck = 12;
+    private const int LongestProxyAnswer = 8192;
     private static readonly byte[] On = [1, 0, 0, 0];
 
     private Socket? _socket;
@@ -23,15 +23,17 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
     public override void Connect(CancellationToken cancelled)
     {
         SocketException? last = null;
-        foreach (IPAddress address in Dns.GetHostAddresses(options.Host))
+        foreach (IPAddress address in Dns.GetHostAddresses(options.Proxy?.DnsSafeHost ?? options.Host))
         {
             _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             using CancellationTokenRegistration giveUp = cancelled.Register(_socket.Dispose);
             try
             {
-                _socket.Connect(address, options.Port);
+                _socket.Connect(address, options.Proxy?.Port ?? options.Port);
                 // Until CONNACK the peer must not make us wait; afterwards silence is the keep-alive's business.
                 _socket.ReceiveTimeout = _socket.SendTimeout = (int)options.ConnectTimeout.TotalMilliseconds;
+                if (options.Proxy is not null)
+                    Tunnel(_socket);
                 if (options.Tls is not null)
                     _tls = Encrypt(_socket);
                 cancelled.ThrowIfCancellationRequested();
@@ -42,10 +44,10 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
                 _socket.Dispose();
                 last = e;
             }
-            catch
+            catch (Exception e)
             {
                 _socket.Dispose();
-                if (cancelled.IsCancellationRequested)
+                if (cancelled.IsCancellationRequested && e is not IOException)
                     throw new SocketException((int)SocketError.TimedOut);
                 throw;
             }
@@ -114,39 +116,55 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
         _tls?.Dispose();
     }
 
-    [SuppressMessage("Security", "CA5359", Justification = "Only where the operator asked for it by name.")]
     private SslStream Encrypt(Socket socket)
     {
-        MqttTlsOptions tls = options.Tls!;
+        using var certificate = new BrokerCertificate(options);
         var authentication = new SslClientAuthenticationOptions
         {
             TargetHost = options.Host,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            RemoteCertificateValidationCallback = certificate.IsTrusted,
+            ClientCertificates = certificate.Own is null ? null : [certificate.Own],
+            ApplicationProtocols = options.Tls!.Alpn.Count == 0 ? null : [.. options.Tls.Alpn.Select(name => new SslApplicationProtocol(name))],
         };
-        if (tls.CaFile is not null)
-        {
-            authentication.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck,
-            };
-            authentication.CertificateChainPolicy.CustomTrustStore.ImportFromPemFile(tls.CaFile);
-        }
-        if (tls.CertificateFile is not null)
-            authentication.ClientCertificates = [X509Certificate2.CreateFromPemFile(tls.CertificateFile, tls.KeyFile)];
-        if (tls.AllowUntrusted)
-            authentication.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-
         var stream = new SslStream(new NetworkStream(socket, ownsSocket: false), leaveInnerStreamOpen: false);
         try
         {
             stream.AuthenticateAsClient(authentication);
             return stream;
         }
+        catch (Exception e) when (e is AuthenticationException or IOException && !certificate.WasAsked)
+        {
+            stream.Dispose();
+            throw new IOException($"no TLS: {e.InnerException?.Message ?? e.Message}; does this port speak plain MQTT? leave TLS out (Tls:Enabled, --tls, mqtts:)");
+        }
+        catch (AuthenticationException) when (certificate.Refusal is string refusal)
+        {
+            stream.Dispose();
+            throw new IOException("certificate: " + refusal);
+        }
         catch
         {
             stream.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Asks an HTTP proxy for a tunnel to the broker.</summary>
+    private void Tunnel(Socket socket)
+    {
+        string broker = options.Host.Contains(':') ? $"[{options.Host}]:{options.Port}" : $"{options.Host}:{options.Port}";
+        socket.Send(Encoding.ASCII.GetBytes($"CONNECT {broker} HTTP/1.1\r\nHost: {broker}\r\n\r\n"));
+        byte[] answer = new byte[LongestProxyAnswer];
+        int length = 0;
+        while (!answer.AsSpan(0, length).EndsWith("\r\n\r\n"u8))   // byte by byte: what follows is the broker's
+        {
+            if (length == answer.Length || socket.Receive(answer.AsSpan(length, 1)) == 0)
+                throw new IOException($"the proxy {options.Proxy} does not answer as one");
+            length++;
+        }
+        string status = Encoding.ASCII.GetString(answer.AsSpan(0, answer.AsSpan().IndexOf("\r\n"u8)));
+        if (status.Split(' ') is not ["HTTP/1.1" or "HTTP/1.0", "200", ..])
+            throw new IOException($"the proxy {options.Proxy} opens no way to {broker}: {status}");
     }
 }

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt.Client;
 
@@ -14,19 +11,7 @@ public sealed class MqttClientTlsTests : IDisposable
 
     public MqttClientTlsTests()
     {
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        using ECDsa authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256), brokerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var authorityRequest = new CertificateRequest("CN=test authority", authorityKey, HashAlgorithmName.SHA256);
-        authorityRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using X509Certificate2 authority = authorityRequest.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
-        var brokerRequest = new CertificateRequest("CN=broker", brokerKey, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        brokerRequest.CertificateExtensions.Add(names.Build());
-        using X509Certificate2 certificate = brokerRequest.Create(authority, now.AddDays(-1), now.AddDays(1), [1, 2, 3, 4]);
-        File.WriteAllText(In("ca.pem"), authority.ExportCertificatePem());
-        File.WriteAllText(In("broker.pem"), certificate.ExportCertificatePem());
-        File.WriteAllText(In("broker.key"), brokerKey.ExportPkcs8PrivateKeyPem());
+        TestAuthority.Write(_folder);
         _broker = new MosquittoBroker($"cafile {In("ca.pem")}\ncertfile {In("broker.pem")}\nkeyfile {In("broker.key")}");
     }
 

@@ -133,7 +133,7 @@ public sealed class MqttClientWireTests : IDisposable
             Assert.True(connection.IsClosed());
         }
         using FakeConnection again = _broker.Accept();
-        Assert.Equal("the broker refuses us: NotAuthorized (who); check user name and password", client.LastFailure);
+        Assert.Equal("the broker refuses us: NotAuthorized (who); check client id fake, user name and password: none is set", client.LastFailure);
         Assert.Equal(BrokerLinkState.Connecting, client.State);
     }
 
