@@ -12,8 +12,8 @@ internal sealed class RunArguments
         Description = $"A settings file, read after the {WorkerConfiguration.FileName} beside the executable and in the current directory.",
         HelpName = "FILE",
     };
-    private readonly Option<string?> _host = new("--host") { Description = "The broker to connect to.", HelpName = "HOST" };
-    private readonly Option<int?> _port = new("--port") { Description = "The broker's TCP port; 1883, or 8883 with TLS, unless configured.", HelpName = "PORT" };
+    private readonly Option<string?> _host = new("--host") { Description = "The broker to connect to: a host, or a URL mqtt://, mqtts://, ws:// or wss://.", HelpName = "HOST" };
+    private readonly Option<int?> _port = new("--port") { Description = "The broker's port; the usual one of the URL, 1883, or 8883 with TLS, unless configured.", HelpName = "PORT" };
     private readonly Option<string?> _username = new("--username") { Description = "User name at the broker.", HelpName = "USER" };
     private readonly Option<string?> _passwordFile = new("--password-file") { Description = "File that holds the password and nothing else.", HelpName = "FILE" };
     private readonly Option<bool> _tls = new("--tls") { Description = "Encrypt the connection to the broker, whose usual port is then 8883." };

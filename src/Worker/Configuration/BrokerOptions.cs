@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using StreamRnn.Ingest.Mqtt.Client;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -50,7 +51,7 @@ public sealed record BrokerOptions : IValidatableObject
             yield return new($"{Address} can be reached from other machines; set Username and PasswordFile, or AllowAnonymous to let everybody in");
         if ((Username is null) != (PasswordFile is null))
             yield return new("Username and PasswordFile belong together; set both, or neither to let everybody connect");
-        if (PasswordFile is not null && !File.Exists(PasswordFile))
-            yield return new($"{Path.GetFullPath(PasswordFile)} does not exist", [nameof(PasswordFile)]);
+        if (SecretFile.Problem(PasswordFile) is string missing)
+            yield return new(missing, [nameof(PasswordFile)]);
     }
 }

@@ -58,7 +58,7 @@ internal sealed record ConfigurationReport
             Connection = options.Broker.Enabled
                 ? $"listens as a broker on {options.Broker.Address}:{(options.Broker.Port == 0 ? "(any free port)" : options.Broker.Port)}"
                     + (options.Broker.Username is null ? ", anybody may connect" : $", user {options.Broker.Username} may connect")
-                : $"connects to {mqtt.Host}:{mqtt.EffectivePort} by MQTT {(mqtt.Version == MqttVersion.V5 ? "5" : "3.1.1")}{Encryption(mqtt.Tls)} as {mqtt.ClientId}"
+                : $"connects to {mqtt.Address} by MQTT {(mqtt.Version == MqttVersion.V5 ? "5" : "3.1.1")}{Encryption(mqtt)}{(mqtt.Proxy is null ? "" : $" through {mqtt.Proxy}")} as {mqtt.ClientId}"
                     + (mqtt.Username is null ? "" : $", user {mqtt.Username}"),
             Subscriptions = [.. mqtt.EffectiveSubscriptions.Select(s => options.Broker.Enabled ? $"'{s.Filter}'" : $"'{s.Filter}' at QoS {s.Qos}")],
             Outputs = [.. Topics(publish)],
@@ -93,10 +93,10 @@ internal sealed record ConfigurationReport
             yield return "no forecasts and no anomalies: nobody will hear what is found";
     }
 
-    private static string Encryption(TlsOptions tls) =>
-        !tls.Enabled ? ""
-        : $" over TLS, trusting {(tls.AllowUntrusted ? "any certificate" : tls.CaFile ?? "the system's authorities")}"
-            + (tls.CertificateFile is null ? "" : $", with the certificate {tls.CertificateFile},");
+    private static string Encryption(MqttOptions mqtt) =>
+        mqtt.Address is not { IsEncrypted: true } ? ""
+        : $" over TLS, trusting {(mqtt.Tls.AllowUntrusted ? "any certificate" : mqtt.Tls.CaFile ?? "the system's authorities")}"
+            + (mqtt.Tls.CertificateFile is null ? "" : $", with the certificate {mqtt.Tls.CertificateFile},");
 
     private static IEnumerable<string> Idle(StreamRnnOptions options, ModelCatalog models)
     {
@@ -125,8 +125,8 @@ internal sealed record ConfigurationReport
         if (options.Record is not null)
             yield return $"every tick is kept in {options.Record}, which grows for ever: about 30 bytes a tick";
         if (options.Mqtt.ExposesPassword)
-            yield return $"the password travels to {options.Mqtt.Host} in the clear: anybody on the way can read it; set Mqtt:Tls:Enabled";
-        if (!options.Broker.Enabled && options.Mqtt.Tls is { Enabled: true, AllowUntrusted: true })
+            yield return $"the password travels to {options.Mqtt.Address} in the clear: anybody on the way can read it; set Mqtt:Tls:Enabled, or write mqtts:// or wss://";
+        if (!options.Broker.Enabled && options.Mqtt.Tls.AllowUntrusted)
             yield return "AllowUntrusted takes any certificate: whoever sits between worker and broker can read and forge everything; name the authority in Mqtt:Tls:CaFile";
 
         bool takesQos0 = options.Broker.Enabled || options.Mqtt.EffectiveSubscriptions.Any(s => s.Qos == 0);

@@ -1,8 +1,8 @@
 using System.ComponentModel.DataAnnotations;
-using System.Net;
 using System.Text;
 using StreamRnn.Cells;
 using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
@@ -12,12 +12,18 @@ public sealed record MqttOptions : IValidatableObject
 {
     private static readonly IReadOnlyList<SubscriptionOptions> Everything = [new() { Filter = "#" }];
 
-    /// <summary>Name or address; null where no broker is used.</summary>
+    /// <summary>
+    /// Name or address of the broker, or its URL: <c>mqtt://HOST[:1883]</c>, <c>mqtts://HOST[:8883]</c>, <c>ws://HOST[:80][/mqtt]</c>,
+    /// <c>wss://HOST[:443][/mqtt]</c>. <c>mqtts</c> and <c>wss</c> encrypt, as <c>Tls:Enabled</c> does. Null where no broker is used.
+    /// </summary>
     public string? Host { get; init; }
 
-    /// <summary>TCP port; null is the usual one, 1883, or 8883 with <see cref="Tls"/>.</summary>
+    /// <summary>Port, where <see cref="Host"/> names none; without it the usual one of the URL, or 1883, or 8883 with <c>Tls:Enabled</c>.</summary>
     [Range(1, 65535)]
     public int? Port { get; init; }
+
+    /// <summary>HTTP proxy, <c>http://HOST:PORT</c>, that is asked for a tunnel to the broker. Without it the worker connects directly.</summary>
+    public string? Proxy { get; init; }
 
     /// <summary>
     /// The session the broker keeps while the worker is away. Two workers with one id take the connection from each other for ever; a new
@@ -29,7 +35,7 @@ public sealed record MqttOptions : IValidatableObject
     /// <summary>User name at the broker. Without it the worker connects anonymously.</summary>
     public string? Username { get; init; }
 
-    /// <summary>File that holds the password and nothing else; a final line break is not part of it. Read at start.</summary>
+    /// <summary>File that holds the password and nothing else; a final line break is not part of it. Read at every connect, so it can be rotated.</summary>
     public string? PasswordFile { get; init; }
 
     /// <summary>
@@ -39,6 +45,10 @@ public sealed record MqttOptions : IValidatableObject
     public MqttVersion Version { get; init; } = MqttVersion.V5;
 
     public TlsOptions Tls { get; init; } = new();
+
+    public AuthOptions Auth { get; init; } = new();
+
+    public WebSocketOptions WebSocket { get; init; } = new();
 
     /// <summary>
     /// Longest silence before the worker pings. The broker ends a connection that is silent for one and a half of these; shorter notices a
@@ -73,23 +83,44 @@ public sealed record MqttOptions : IValidatableObject
     /// </summary>
     public IReadOnlyList<SubscriptionOptions> Subscriptions { get; init; } = [];
 
-    /// <summary>The port that <see cref="Port"/> means.</summary>
-    public int EffectivePort => Port ?? (Tls.Enabled ? 8883 : 1883);
+    /// <summary>The broker that <see cref="Host"/>, <see cref="Port"/> and <see cref="Tls"/> mean.</summary>
+    /// <exception cref="FormatException">They mean none; the message says what to write instead.</exception>
+    public BrokerAddress? Address => Host is null ? null : BrokerAddress.Parse(Host, Port, Tls.Enabled);
 
     /// <summary>Whether the password leaves this machine without encryption.</summary>
-    public bool ExposesPassword => Host is not null && PasswordFile is not null && !Tls.Enabled && !IsLoopback(Host);
+    public bool ExposesPassword => PasswordFile is not null && Address is { IsEncrypted: false, IsLoopback: false };
 
     /// <summary>The subscriptions, or <c>#</c> at QoS 1 where none is named.</summary>
     public IReadOnlyList<SubscriptionOptions> EffectiveSubscriptions => Subscriptions.Count > 0 ? Subscriptions : Everything;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (Host is not null && (Host.Length == 0 || Host.AsSpan().ContainsAny(" /:")) && !IPAddress.TryParse(Host, out _))
-            yield return new($"'{Host}' is no host; write a name or an address alone, the port belongs to Mqtt:Port", [nameof(Host)]);
+        BrokerAddress? address = null;
+        string? problem = null;
+        try
+        {
+            address = Address;
+        }
+        catch (FormatException e)
+        {
+            problem = e.Message;
+        }
+        if (problem is not null)
+            yield return new(problem, [nameof(Host)]);
+        if (problem is null && Tls.IsSetUp && !(address?.IsEncrypted ?? Tls.Enabled))
+            yield return new("has settings and is not Enabled; the connection would be plain: set Enabled, or remove them", [nameof(Tls)]);
+        if (Tls.Alpn.Count > 0 && address?.Path is not null)
+            yield return new("is for mqtts:; a WebSocket has a protocol of its own there: remove it", [nameof(Tls), nameof(Tls.Alpn)]);
+        if (WebSocket.Headers.Count > 0 && address is { Path: null })
+            yield return new($"are for ws: and wss:, and Host is {address}; remove them, or write such a URL", [nameof(WebSocket), nameof(WebSocket.Headers)]);
+        if (Proxy is not null && !(Uri.TryCreate(Proxy, UriKind.Absolute, out Uri? proxy) && proxy is { Scheme: "http", UserInfo: "", PathAndQuery: "/" }))
+            yield return new("is no HTTP proxy; write http://HOST:PORT", [nameof(Proxy)]);
+        if (Auth.Method is not null && Version == MqttVersion.V311)
+            yield return new("needs MQTT 5; remove it, or set Version V5", [nameof(Auth)]);
         if (PasswordFile is not null && Username is null)
             yield return new("is set without Username; MQTT sends a password with a user name only", [nameof(PasswordFile)]);
-        if (PasswordFile is not null && !File.Exists(PasswordFile))
-            yield return new($"{Path.GetFullPath(PasswordFile)} does not exist", [nameof(PasswordFile)]);
+        if (SecretFile.Problem(PasswordFile) is string missing)
+            yield return new(missing, [nameof(PasswordFile)]);
 
         for (int i = 0; i < Subscriptions.Count; i++)
         {
@@ -103,9 +134,6 @@ public sealed record MqttOptions : IValidatableObject
             }
         }
     }
-
-    private static bool IsLoopback(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 }
 
 /// <summary>Encryption of the connection to the broker.</summary>
@@ -128,6 +156,12 @@ public sealed record TlsOptions : IValidatableObject
     /// <summary>Accepts any certificate: whoever sits between worker and broker can read and forge everything.</summary>
     public bool AllowUntrusted { get; init; }
 
+    /// <summary>Protocol names offered in the TLS handshake (ALPN), for brokers that share a port with a web server. Not over WebSocket.</summary>
+    public IReadOnlyList<string> Alpn { get; init; } = [];
+
+    /// <summary>Whether there is a setting that only an encrypted connection heeds.</summary>
+    internal bool IsSetUp => CaFile is not null || CertificateFile is not null || KeyFile is not null || AllowUntrusted || Alpn.Count > 0;
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string name, string? file) in new[] { (nameof(CaFile), CaFile), (nameof(CertificateFile), CertificateFile), (nameof(KeyFile), KeyFile) })
@@ -135,10 +169,46 @@ public sealed record TlsOptions : IValidatableObject
             if (file is not null && !File.Exists(file))
                 yield return new($"{Path.GetFullPath(file)} does not exist", [name]);
         }
-        if (!Enabled && (CaFile is not null || CertificateFile is not null || KeyFile is not null || AllowUntrusted))
-            yield return new("has settings and is not Enabled; the connection would be plain: set Enabled, or remove them");
         if ((CertificateFile is null) != (KeyFile is null))
             yield return new("CertificateFile and KeyFile belong together; set both or neither");
+    }
+}
+
+/// <summary>Authentication of MQTT 5 beside user name and password, for methods whose proof is one token.</summary>
+public sealed record AuthOptions : IValidatableObject
+{
+    /// <summary>Name of the method that the broker knows. Without it there is none.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>File of the token and nothing else; a final line break is not part of it. Read at every connect, so it can be renewed.</summary>
+    public string? DataFile { get; init; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (DataFile is not null && Method is null)
+            yield return new("is set without Method; name the method it belongs to", [nameof(DataFile)]);
+        if (SecretFile.Problem(DataFile) is string missing)
+            yield return new(missing, [nameof(DataFile)]);
+    }
+}
+
+/// <summary>The request that opens a WebSocket, where <c>Mqtt:Host</c> is a URL with <c>ws:</c> or <c>wss:</c>.</summary>
+public sealed record WebSocketOptions : IValidatableObject
+{
+    /// <summary>Headers of the request, each <c>Name: value</c>, as a load balancer may ask for.</summary>
+    public IReadOnlyList<string> Headers { get; init; } = [];
+
+    /// <summary>The headers by name.</summary>
+    internal IReadOnlyDictionary<string, string> ByName =>
+        Headers.Select(header => header.Split(':', 2)).ToDictionary(parts => parts[0].Trim(), parts => parts[1].Trim(), StringComparer.OrdinalIgnoreCase);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        string[] names = [.. Headers.Select(header => header.Split(':')[0].Trim())];
+        if (Headers.FirstOrDefault(header => header.IndexOf(':') < 1 || header.AsSpan().ContainsAny('\r', '\n')) is string bad)
+            yield return new($"'{bad}' is no header; write Name: value", [nameof(Headers)]);
+        else if (names.Distinct(StringComparer.OrdinalIgnoreCase).Count() < names.Length)
+            yield return new("name a header twice; write it once", [nameof(Headers)]);
     }
 }
 

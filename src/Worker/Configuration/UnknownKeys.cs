@@ -33,7 +33,7 @@ internal static class UnknownKeys
                 foreach (string problem in child.GetChildren().SelectMany(entry => Find(entry, item)))
                     yield return problem;
             }
-            else if (child.GetChildren().Any())
+            else if (setting.PropertyType != typeof(IReadOnlyList<string>) && child.GetChildren().Any())
             {
                 yield return $"{child.Path} is one value, not a group of them";
             }

@@ -7,7 +7,11 @@ namespace StreamRnn.Worker.Dashboard;
 /// <summary>What the page is told of the worker itself.</summary>
 /// <param name="Link">Where ticks come from, in words.</param>
 /// <param name="Streams">Streams that have been seen.</param>
-public readonly record struct WorkerStatus(string Link, bool Ready, int Streams, long Accepted, long Stepped, long Published, long Refused);
+public readonly record struct WorkerStatus(string Link, bool Ready, int Streams, long Accepted, long Stepped, long Published, long Refused)
+{
+    /// <summary>Reason that no ticks can arrive; null where none is known.</summary>
+    public string? Trouble { get; init; }
+}
 
 /// <summary>The board as JSON: what is unknown is null, names are escaped so that they are text in any page.</summary>
 internal static class BoardJson

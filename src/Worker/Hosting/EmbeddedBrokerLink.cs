@@ -37,6 +37,8 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
 
     public bool IsReady => EndPoint is not null;
 
+    public string? Trouble => null;
+
     /// <summary>Where it listens, with the port that was free where 0 was asked for; null before the start.</summary>
     public IPEndPoint? EndPoint => _broker.EndPoint;
 

@@ -12,6 +12,9 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
     /// <summary>Whether ticks can arrive: the subscriptions have been acknowledged.</summary>
     bool IsReady { get; }
 
+    /// <summary>Reason that ticks cannot arrive; null where there is none, or none is known.</summary>
+    string? Trouble { get; }
+
     /// <summary>Begins to publish, before anything is taken in; does not wait for a connection.</summary>
     void StartSending();
 

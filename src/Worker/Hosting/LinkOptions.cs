@@ -38,7 +38,7 @@ internal static class LinkOptions
         ListenAddress = options.Broker.Address,
         Port = options.Broker.Port,
         UserName = options.Broker.Username,
-        Password = PasswordFile.Read(options.Broker.PasswordFile),
+        Password = options.Broker.PasswordFile is string file ? SecretFile.Read(file) : null,
         AllowAnonymous = options.Broker.AllowAnonymous,
         MaximumConnections = options.Broker.Clients,
         MaximumSessions = options.Broker.Sessions,
@@ -46,28 +46,29 @@ internal static class LinkOptions
         MaximumPacketBytes = (2 * options.Limits.PayloadBytes) + PacketOverhead,
     };
 
-    private static BrokerLinkOptions Connection(StreamRnnOptions options) => new()
+    private static BrokerLinkOptions Connection(StreamRnnOptions options) => new BrokerLinkOptions
     {
-        Host = options.Mqtt.Host!,
-        Port = options.Mqtt.EffectivePort,
+        Host = "",
         Version = options.Mqtt.Version,
         ClientId = options.Mqtt.ClientId,
         Username = options.Mqtt.Username,
-        Password = PasswordFile.Read(options.Mqtt.PasswordFile),
-        Tls = options.Mqtt.Tls.Enabled
-            ? new MqttTlsOptions
-            {
-                CaFile = options.Mqtt.Tls.CaFile,
-                CertificateFile = options.Mqtt.Tls.CertificateFile,
-                KeyFile = options.Mqtt.Tls.KeyFile,
-                AllowUntrusted = options.Mqtt.Tls.AllowUntrusted,
-            }
-            : null,
+        PasswordFile = options.Mqtt.PasswordFile,
+        Authentication = options.Mqtt.Auth.Method is string method ? new MqttAuthenticationOptions(method, options.Mqtt.Auth.DataFile) : null,
+        Proxy = options.Mqtt.Proxy is null ? null : new Uri(options.Mqtt.Proxy),
+        WebSocket = new MqttWebSocketOptions { Headers = options.Mqtt.WebSocket.ByName },
+        Tls = new MqttTlsOptions
+        {
+            CaFile = options.Mqtt.Tls.CaFile,
+            CertificateFile = options.Mqtt.Tls.CertificateFile,
+            KeyFile = options.Mqtt.Tls.KeyFile,
+            AllowUntrusted = options.Mqtt.Tls.AllowUntrusted,
+            Alpn = options.Mqtt.Tls.Alpn,
+        },
         KeepAlive = options.Mqtt.KeepAlive,
         SessionExpiry = options.Mqtt.SessionExpiry,
         ReceiveMaximum = options.Mqtt.ReceiveMaximum,
         MaximumPacketBytes = Math.Max(LeastPacketBytes, (2 * options.Limits.PayloadBytes) + PacketOverhead),
         PublishBufferMessages = options.Mqtt.PublishBufferMessages,
         PublishBufferBytes = options.Mqtt.PublishBufferBytes,
-    };
+    }.At(options.Mqtt.Address!);
 }

@@ -65,9 +65,14 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public string Name => "mqtt";
 
-    public string Description => $"connected to {_mqtt.Host}:{_mqtt.EffectivePort}";
+    public string Description => $"connected to {_mqtt.Address}";
 
     public bool IsReady => _receiver.State == BrokerLinkState.Ready && _sender.State == BrokerLinkState.Ready;
+
+    public string? Trouble => IsReady ? null
+        : Of(_receiver) is string reason ? $"{_mqtt.Address}: {reason}"
+        : Of(_sender) is string other ? $"{_mqtt.Address}: {other}"
+        : null;
 
     public void StartSending() => _sender.Start();
 
@@ -118,6 +123,8 @@ internal sealed class MqttClientLink : IBrokerLink
         _sender.Dispose();
     }
 
+    private static string? Of(BrokerLink link) => link.State == BrokerLinkState.Ready ? null : link.LastFailure;
+
     /// <summary>After an outage the buffer may be full of forecasts; then it is said when they have made room.</summary>
     private void SayOnline() => _owesOnline = !Say(NoticeCodec.Online);
 
@@ -145,7 +152,7 @@ internal sealed class MqttClientLink : IBrokerLink
         string? remedy = client.State == BrokerLinkState.Connecting ? MqttRefusal.OfConnection(code, _mqtt) : MqttRefusal.OfSubscription(code);
         if (worked || remedy is null)
             return true;
-        _failed($"{_mqtt.Host}:{_mqtt.EffectivePort}: {client.LastFailure}; {remedy}");
+        _failed($"{_mqtt.Address}: {client.LastFailure}; {remedy}");
         return false;
     }
 }

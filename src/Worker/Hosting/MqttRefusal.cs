@@ -28,5 +28,5 @@ internal static class MqttRefusal
             : "allow it there, or name what is allowed in Mqtt:Subscriptions or --subscribe";
 
     public static string TakenOver(MqttOptions mqtt) =>
-        $"{mqtt.Host}:{mqtt.EffectivePort}: another client connected as {mqtt.ClientId}; give each worker a Mqtt:ClientId of its own";
+        $"{mqtt.Address}: another client connected as {mqtt.ClientId}; give each worker a Mqtt:ClientId of its own";
 }

@@ -13,8 +13,9 @@ namespace StreamRnn.Worker.Hosting;
 /// </summary>
 /// <param name="isStarted">Whether start-up is over.</param>
 /// <param name="isReady">Whether ticks can arrive.</param>
+/// <param name="trouble">Reason that ticks cannot arrive, where one is known.</param>
 /// <param name="status">JSON, see <see cref="StatusJson"/>.</param>
-internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady, Func<ReadOnlyMemory<byte>> status)
+internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady, Func<ReadOnlyMemory<byte>> status, Func<string?>? trouble = null)
 {
     public const string Live = "/healthz/live";
     public const string Ready = "/healthz/ready";
@@ -32,7 +33,7 @@ internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady, Func<Read
         {
             Live => (true, "live"),
             Startup => isStarted() ? (true, "started") : (false, "loading models and states"),
-            Ready => isReady() ? (true, "ready") : (false, isStarted() ? "waiting for the broker to acknowledge the subscriptions" : "starting"),
+            Ready => isReady() ? (true, "ready") : (false, isStarted() ? trouble?.Invoke() ?? "waiting for the broker to acknowledge the subscriptions" : "starting"),
             _ => (false, ""),
         };
         context.Response.StatusCode = yes ? StatusCodes.Status200OK

@@ -63,7 +63,8 @@ internal static class RunHost
             return new Probes(
                 () => lifetime.ApplicationStarted.IsCancellationRequested,
                 () => worker.IsReady && lifetime.ApplicationStarted.IsCancellationRequested,
-                worker.WriteStatus);
+                worker.WriteStatus,
+                () => worker.Status.Trouble);
         });
         if (options.Probes.Port != 0)
         {

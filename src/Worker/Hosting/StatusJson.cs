@@ -9,7 +9,7 @@ namespace StreamRnn.Worker.Hosting;
 /// What a worker counts, for whoever has no collector:
 /// <code>{"link":"broker on 127.0.0.1:1883","ready":true,"streams":2,"accepted":9,"stepped":9,"published":9,"refused":1,"heap":9000000,
 ///  "committed":20000000,"metrics":{"streamrnn.streams":2,"streamrnn.ticks.refused":{"stream_limit":1,...},...}}</code>
-/// An instrument with a tag is an object by its values. Heap is what the last collection left alive, committed what the heap has of the system.
+/// Where it is not ready and the reason is known, "trouble" has it. An instrument with a tag is an object by its values. Heap is what the last collection left alive, committed what the heap has of the system.
 /// </summary>
 internal static class StatusJson
 {
@@ -20,6 +20,8 @@ internal static class StatusJson
         json.WriteStartObject();
         json.WriteString("link", status.Link);
         json.WriteBoolean("ready", status.Ready);
+        if (status.Trouble is string trouble)
+            json.WriteString("trouble", trouble);
         json.WriteNumber("streams", status.Streams);
         json.WriteNumber("accepted", status.Accepted);
         json.WriteNumber("stepped", status.Stepped);

@@ -50,7 +50,7 @@ internal sealed class StreamWorker : IDisposable
 
         _logger = loggers.CreateLogger<StreamWorker>();
         if (options.Mqtt.ExposesPassword)
-            Log.PasswordExposed(_logger, options.Mqtt.Host!);
+            Log.PasswordExposed(_logger, options.Mqtt.Address!.ToString());
 
         Streams = new StreamDirectory(options.Limits.Streams);
         Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
@@ -118,7 +118,10 @@ internal sealed class StreamWorker : IDisposable
     public LiveBoard? Board { get; }
 
     public WorkerStatus Status => new(
-        Link.Description, IsReady, Streams.Count, AcceptedTickCount, Engine.Stepped, Engine.Published, Faults.Total);
+        Link.Description, IsReady, Streams.Count, AcceptedTickCount, Engine.Stepped, Engine.Published, Faults.Total)
+    {
+        Trouble = Link.Trouble,
+    };
 
     /// <summary><see cref="Status"/> and what is counted, as JSON.</summary>
     public ReadOnlyMemory<byte> WriteStatus() => StatusJson.Write(Status, _metrics.Read());

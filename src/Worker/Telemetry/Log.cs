@@ -11,7 +11,7 @@ internal static partial class Log
     [LoggerMessage(401, LogLevel.Information, "Drained: {Accepted} ticks accepted, {Stepped} stepped, {Published} forecasts published, {Refused} refused, {Held} held for the next start.")]
     public static partial void Drained(ILogger logger, long accepted, long stepped, long published, long refused, long held);
 
-    [LoggerMessage(402, LogLevel.Warning, "The password travels to {Host} in the clear: anybody on the way can read it. Set Mqtt:Tls:Enabled.")]
+    [LoggerMessage(402, LogLevel.Warning, "The password travels to {Host} in the clear: anybody on the way can read it. Set Mqtt:Tls:Enabled, or write mqtts:// or wss://.")]
     public static partial void PasswordExposed(ILogger logger, string host);
 
     [LoggerMessage(403, LogLevel.Information, "{What} on {Address}.")]

@@ -11,7 +11,7 @@ public class ConfigCommandTests
 
         Assert.Empty(error);
         Assert.Equal(0, exitCode);
-        Assert.Contains("connects to broker:1883 by MQTT 5 as ", output);
+        Assert.Contains("connects to mqtt://broker:1883 by MQTT 5 as ", output);
         Assert.Contains("'plant/#' at QoS 0", output);
         Assert.Contains("streamrnn/STREAM/forecast at QoS 1", output);
         Assert.Contains("every stream: default@", output);
@@ -63,7 +63,7 @@ public class ConfigCommandTests
             (_, string output, _) = await Executable.FinishAsync(Executable.Start(
                 ["config", "check", "--config", file, "--port", "1003"],
                 environment: new Dictionary<string, string> { ["StreamRnn__Mqtt__Host"] = "environment", ["StreamRnn__Mqtt__Port"] = "1002" }));
-            Assert.Contains("connects to environment:1003 by MQTT 5 as from-file", output);
+            Assert.Contains("connects to mqtt://environment:1003 by MQTT 5 as from-file", output);
         }
         finally
         {

@@ -16,7 +16,7 @@ public class WorkerConfigurationTests
     {
         StreamRnnOptions options = Load(("Mqtt:Host", "broker"));
 
-        Assert.Equal(1883, options.Mqtt.EffectivePort);
+        Assert.Equal("mqtt://broker:1883", options.Mqtt.Address?.ToString());
         Assert.Equal("#", Assert.Single(options.Mqtt.EffectiveSubscriptions).Filter);
         Assert.Equal("streamrnn", options.Publish.Prefix);
         Assert.InRange(options.EffectiveShards, 1, 8);
@@ -28,10 +28,40 @@ public class WorkerConfigurationTests
         StreamRnnOptions options = Load(("Mqtt:Host", "broker"), ("Mqtt:Tls:Enabled", "true"), ("Mqtt:Tls:CaFile", "streamrnn.dll"),
             ("Mqtt:Version", "V311"));
 
-        Assert.Equal(8883, options.Mqtt.EffectivePort);
+        Assert.Equal("mqtts://broker:8883", options.Mqtt.Address?.ToString());
         BrokerLinkOptions connection = LinkOptions.Receiver(options);
         Assert.Equal((8883, MqttVersion.V311, "streamrnn.dll"), (connection.Port, connection.Version, connection.Tls!.CaFile));
         Assert.Null(LinkOptions.Sender(Load(("Mqtt:Host", "broker"))).Tls);
+    }
+
+    [Fact]
+    public void A_URL_says_transport_encryption_and_port_at_once()
+    {
+        StreamRnnOptions options = Load(("Mqtt:Host", "wss://broker/path?token=1"), ("Mqtt:Tls:CaFile", "streamrnn.dll"), ("Mqtt:WebSocket:Headers:0", "X-Plant: 7"),
+            ("Mqtt:Proxy", "http://proxy:3128"), ("Mqtt:Auth:Method", "JWT"), ("Mqtt:Auth:DataFile", "streamrnn.dll"));
+
+        BrokerLinkOptions connection = LinkOptions.Sender(options);
+        Assert.Equal(("broker", 443, "streamrnn.dll"), (connection.Host, connection.Port, connection.Tls?.CaFile));
+        Assert.Equal("/path?token=1", connection.WebSocket?.Path);
+        Assert.Equal("7", connection.WebSocket?.Headers["x-plant"]);
+        Assert.Equal((new Uri("http://proxy:3128"), new MqttAuthenticationOptions("JWT", "streamrnn.dll")), (connection.Proxy, connection.Authentication));
+        Assert.Equal(["mqtt"], LinkOptions.Receiver(Load(("Mqtt:Host", "mqtts://broker:443"), ("Mqtt:Tls:Alpn:0", "mqtt"))).Tls!.Alpn);
+    }
+
+    [Fact]
+    public void An_empty_password_file_refuses_to_start()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            Assert.Contains("is empty; is the secret mounted?", Assert.Single(Problems(("Mqtt:Host", "broker"), ("Mqtt:Username", "u"), ("Mqtt:PasswordFile", file))));
+            Assert.Contains("is empty; is the secret mounted?",
+                Assert.Single(Problems(("Broker:Enabled", "true"), ("Broker:Username", "u"), ("Broker:PasswordFile", file))));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Theory]
@@ -238,7 +268,16 @@ public class WorkerConfigurationTests
     [InlineData("does not exist", "Mqtt:Host", "broker", "Models:0:Pattern", "a/#", "Models:0:File", "no-such.safetensors")]
     [InlineData("Models:0:File is empty", "Mqtt:Host", "broker", "Models:0:Pattern", "a/#")]
     [InlineData("'#' must be the last level", "Mqtt:Host", "broker", "Models:0:Pattern", "a/#/b", "Models:0:File", "streamrnn.dll")]
-    [InlineData("is no host", "Mqtt:Host", "tcp://broker:1883")]
+    [InlineData("write mqtt://broker:1883", "Mqtt:Host", "tcp://broker:1883")]
+    [InlineData("write mqtt://broker:1883", "Mqtt:Host", "broker:1883")]
+    [InlineData("leave one out", "Mqtt:Host", "mqtt://broker:1883", "Mqtt:Port", "1884")]
+    [InlineData("write wss://broker", "Mqtt:Host", "ws://broker", "Mqtt:Tls:Enabled", "true")]
+    [InlineData("Mqtt:Tls:Alpn: is for mqtts:", "Mqtt:Host", "wss://broker", "Mqtt:Tls:Alpn:0", "mqtt")]
+    [InlineData("are for ws: and wss:", "Mqtt:Host", "broker", "Mqtt:WebSocket:Headers:0", "X-Plant: 7")]
+    [InlineData("is no header", "Mqtt:Host", "ws://broker", "Mqtt:WebSocket:Headers:0", "X-Plant")]
+    [InlineData("is no HTTP proxy", "Mqtt:Host", "broker", "Mqtt:Proxy", "socks5://proxy:1080")]
+    [InlineData("needs MQTT 5", "Mqtt:Host", "broker", "Mqtt:Auth:Method", "JWT", "Mqtt:Version", "V311")]
+    [InlineData("without Method", "Mqtt:Host", "broker", "Mqtt:Auth:DataFile", "streamrnn.dll")]
     [InlineData("without Username", "Mqtt:Host", "broker", "Mqtt:PasswordFile", "streamrnn.dll")]
     [InlineData("does not exist", "Mqtt:Host", "broker", "Mqtt:Username", "me", "Mqtt:PasswordFile", "no-such-file")]
     [InlineData("is not Enabled", "Mqtt:Host", "broker", "Mqtt:Tls:AllowUntrusted", "true")]

@@ -25,9 +25,9 @@ internal static class ConnectOptions
             ClientId = options.ClientId,
             CleanSession = options.CleanStart,
             Credentials = options.Username is null ? null
-                : new MqttClientCredentials(options.Username, Bytes(options.PasswordFile is string file ? ReadSecret(file) : options.Password)),
+                : new MqttClientCredentials(options.Username, Bytes(options.PasswordFile is string file ? SecretFile.Read(file) : options.Password)),
             AuthenticationMethod = options.Authentication?.Method,
-            AuthenticationData = options.Authentication?.DataFile is string data ? Bytes(ReadSecret(data)) : null,
+            AuthenticationData = options.Authentication?.DataFile is string data ? Bytes(SecretFile.Read(data)) : null,
             KeepAlivePeriod = TimeSpan.Zero,
             Timeout = options.ConnectTimeout,
             SessionExpiryInterval = isV5 && !options.CleanStart ? (uint)Math.Min(options.SessionExpiry.TotalSeconds, uint.MaxValue) : 0,
@@ -39,22 +39,6 @@ internal static class ConnectOptions
             WillQualityOfServiceLevel = (MqttQualityOfServiceLevel)(options.Will?.Qos ?? 0),
             WillRetain = options.Will?.Retain ?? false,
         };
-    }
-
-    /// <summary>A secret in a file of its own, as secret stores mount it; a final line break is not part of it.</summary>
-    /// <exception cref="IOException">The file cannot be read, or is empty: a secret that is mounted too late looks so.</exception>
-    public static string ReadSecret(string file)
-    {
-        string secret;
-        try
-        {
-            secret = File.ReadAllText(file).TrimEnd('\r', '\n');
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new IOException(e.Message, e);
-        }
-        return secret.Length > 0 ? secret : throw new IOException($"{Path.GetFullPath(file)} is empty; is the secret mounted?");
     }
 
     /// <summary>SUBSCRIBE to all filters. Retained messages are not asked for again where the broker knows the subscription already (MQTT 5).</summary>

@@ -134,7 +134,9 @@ internal sealed class WebSocketTransport(BrokerLinkOptions options) : BrokerTran
         Exception inner = e;
         while (inner.InnerException is not null)
             inner = inner.InnerException;
-        return inner is System.Net.Sockets.SocketException ? inner.Message
-            : $"{inner.Message}; is this a web port? For MQTT without WebSocket write {(options.Tls is null ? "mqtt" : "mqtts")}://";
+        if (inner is System.Net.Sockets.SocketException { SocketErrorCode: not System.Net.Sockets.SocketError.ConnectionReset })
+            return inner.Message;
+        return inner.Message + (_certificate is { WasAsked: false } ? "; does this port speak TLS? Without it write ws://"
+            : $"; is this a web port? For MQTT without WebSocket write {(options.Tls is null ? "mqtt" : "mqtts")}://");
     }
 }
