@@ -15,7 +15,7 @@ internal sealed class Mosquitto : IDisposable
     private Mosquitto(string executable)
     {
         Port = FreePort.Find();
-        File.WriteAllText(_configuration, $"listener {Port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type none\n");
+        File.WriteAllText(_configuration, $"listener {Port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 1000000\nlog_type none\n");
         _process = Process.Start(new ProcessStartInfo(executable, ["-c", _configuration]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         for (int attempt = 0; attempt < 500 && !Answers(); attempt++)
             Thread.Sleep(10);

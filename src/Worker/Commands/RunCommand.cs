@@ -28,7 +28,10 @@ internal static class RunCommand
             {
                 // It failed while the host was starting.
             }
-            return worker.Failure is string reason ? throw new CommandFailedException(reason) : CommandLine.Success;
+            string? reason = worker.Failure ?? (worker.LostOutputCount is > 0 and long lost
+                ? $"{lost} outputs are lost: the broker has not confirmed them, and without a data directory nothing keeps them; --data-dir does"
+                : null);
+            return reason is null ? CommandLine.Success : throw new CommandFailedException(reason);
         });
         return run;
     }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Publish;
@@ -19,6 +20,7 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     private readonly NoticeCodec _notices;
     private readonly bool _withStatus;
     private readonly bool _retains;
+    private long _outputs;
 
     public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, FaultCounters faults, TickTraces traces, WorkerMetrics metrics,
         ILoggerFactory loggers, ITickJournal? journal)
@@ -42,6 +44,16 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     /// <summary>Where it listens, with the port that was free where 0 was asked for; null before the start.</summary>
     public IPEndPoint? EndPoint => _broker.EndPoint;
 
+    /// <summary>The broker is here: an output that was handed over is taken. Whether a reader has it is the business of that reader's session.</summary>
+    public PublishOutcome Outputs
+    {
+        get
+        {
+            long outputs = Volatile.Read(ref _outputs);
+            return new PublishOutcome(outputs, Confirmed: outputs, Rejected: 0, Dropped: 0);
+        }
+    }
+
     public void StartSending()
     {
         // Whoever has a session is sent to as soon as it is there.
@@ -60,8 +72,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
         Say(NoticeCodec.Online);
     }
 
-    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
+    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace)
+    {
         OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
+        Volatile.Write(ref _outputs, _outputs + 1);   // one thread at a time
+    }
 
     public ISessionJournal? Sessions => _broker.Sessions;
 

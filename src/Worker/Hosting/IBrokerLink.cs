@@ -1,4 +1,5 @@
 using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Hosting;
@@ -14,6 +15,9 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
 
     /// <summary>Reason that ticks cannot arrive; null where there is none, or none is known.</summary>
     string? Trouble { get; }
+
+    /// <summary>The fate of the forecasts and anomalies handed over so far.</summary>
+    PublishOutcome Outputs { get; }
 
     /// <summary>Begins to publish, before anything is taken in; does not wait for a connection.</summary>
     void StartSending();

@@ -17,26 +17,35 @@ internal sealed class MqttClientLink : IBrokerLink
     // The broker may be gone for good; what it has not confirmed by then it will not confirm.
     private static readonly TimeSpan LastConfirmations = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan FirstOnlinePause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestOnlinePause = TimeSpan.FromMinutes(1);
+
     private readonly MqttOptions _mqtt;
     private readonly BrokerLink _receiver;
     private readonly BrokerLink _sender;
     private readonly OutputMessage.Sender _send;   // made once: a method group would allocate for every message
     private readonly TickTraces _traces;
+    private readonly ILogger _logger;
     private readonly WorkerMetrics _metrics;
     private readonly NoticeCodec _notices;
     private readonly Action<string> _failed;
     private readonly bool _withStatus;
+    private readonly ITimer _onlineLater;
+    private TimeSpan _onlinePause = FirstOnlinePause;
+    private volatile bool _waitsForOnline;
     private volatile bool _owesOnline;
     private volatile bool _stopping;
 
     /// <param name="failed">Told why, with the remedy, when coming back to the broker is of no use; must not block.</param>
-    public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, Action<string> failed, FaultCounters faults, TickTraces traces,
-        WorkerMetrics metrics, ILoggerFactory loggers, TimeProvider clock, ITickJournal? journal)
+    public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, Action<string> failed, TickTraces traces, WorkerMetrics metrics,
+        ILoggerFactory loggers, TimeProvider clock, ITickJournal? journal)
     {
         (_mqtt, _failed, _traces, _metrics) = (options.Mqtt, failed, traces, metrics);
         _notices = new NoticeCodec(options.Publish.Prefix);
         _withStatus = options.Publish.Status;
+        _onlineLater = clock.CreateTimer(_ => OnlineIsDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
+        _logger = loggers.CreateLogger<MqttClientLink>();
         ILogger logger = loggers.CreateLogger<BrokerLink>();
         bool received = false, sent = false;   // whether each has worked once: what a broker refuses later may be its own trouble
         _receiver = new BrokerLink(LinkOptions.Receiver(options), handler, logger, clock, journal)
@@ -55,7 +64,7 @@ internal sealed class MqttClientLink : IBrokerLink
                 sent |= state == BrokerLinkState.Ready;
                 Note(state, "mqtt_out");
                 if (state == BrokerLinkState.Ready)
-                    SayOnline();
+                    Online();
             },
             Refused = code => Judge(code, _sender!, sent),
         };
@@ -67,14 +76,21 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public string Description => $"connected to {_mqtt.Address}";
 
-    public bool IsReady => _receiver.State == BrokerLinkState.Ready && _sender.State == BrokerLinkState.Ready;
+    public bool IsReady => _receiver.State == BrokerLinkState.Ready && (_sender.State == BrokerLinkState.Ready || _sender.ResumesAtOnce);
 
     public string? Trouble => IsReady ? null
         : Of(_receiver) is string reason ? $"{_mqtt.Address}: {reason}"
         : Of(_sender) is string other ? $"{_mqtt.Address}: {other}"
         : null;
 
-    public void StartSending() => _sender.Start();
+    public PublishOutcome Outputs => _sender.Outputs;
+
+    public void StartSending()
+    {
+        if (_mqtt.Version == MqttVersion.V311)
+            Log.RefusalsUnseen(_logger, $"{_mqtt.Address}");
+        _sender.Start();
+    }
 
     public void Start() => _receiver.Start();
 
@@ -97,7 +113,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public void Notify(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload)
     {
-        if (_sender.TryPublish(new MqttPublish { Topic = topic, Payload = payload }))
+        if (_sender.TryPublish(new MqttPublish { Topic = topic, Payload = payload }, isOutput: false))
             _sender.Flush();
     }
 
@@ -119,11 +135,37 @@ internal sealed class MqttClientLink : IBrokerLink
     public void Dispose()
     {
         _stopping = true;
+        _onlineLater.Dispose();
         _receiver.Dispose();
         _sender.Dispose();
     }
 
     private static string? Of(BrokerLink link) => link.State == BrokerLinkState.Ready ? null : link.LastFailure;
+
+    /// <summary>
+    /// The broker accepted us. Where the connection before ended over a message, that was perhaps the one that says online: it is said later, and
+    /// later again, or a broker that refuses it would be connected to and ended by it for ever.
+    /// </summary>
+    private void Online()
+    {
+        if (!_sender.ResumesAtOnce)
+        {
+            _onlinePause = FirstOnlinePause;
+            SayOnline();
+        }
+        else if (!_waitsForOnline)
+        {
+            _waitsForOnline = true;
+            _onlineLater.Change(_onlinePause, Timeout.InfiniteTimeSpan);
+            _onlinePause = _onlinePause * 2 < LongestOnlinePause ? _onlinePause * 2 : LongestOnlinePause;
+        }
+    }
+
+    private void OnlineIsDue()
+    {
+        _waitsForOnline = false;
+        SayOnline();
+    }
 
     /// <summary>After an outage the buffer may be full of forecasts; then it is said when they have made room.</summary>
     private void SayOnline() => _owesOnline = !Say(NoticeCodec.Online);
@@ -132,7 +174,7 @@ internal sealed class MqttClientLink : IBrokerLink
     {
         if (!_withStatus)
             return true;
-        if (!_sender.TryPublish(new MqttPublish { Topic = _notices.StatusTopic, Payload = status, Qos = 1, Retain = true }))
+        if (!_sender.TryPublish(new MqttPublish { Topic = _notices.StatusTopic, Payload = status, Qos = 1, Retain = true }, isOutput: false))
             return false;
         _sender.Flush();
         return true;

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
@@ -31,7 +32,6 @@ internal sealed class StreamWorker : IDisposable
     private readonly RecordingSink? _recording;
     private readonly TickRouter _router;
     private readonly ILogger _logger;
-    private readonly string? _dataDir;
     private ControlSocket? _control;
     private readonly long _known;
     private long _heldAtStart;
@@ -54,7 +54,7 @@ internal sealed class StreamWorker : IDisposable
 
         Streams = new StreamDirectory(options.Limits.Streams);
         Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
-        _dataDir = options.DataDir;
+        DataDir = options.DataDir;
         if (options.DataDir is not null)
         {
             _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models, options.TickRules), models, options.Durability,
@@ -64,7 +64,7 @@ internal sealed class StreamWorker : IDisposable
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
             ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers, _durable?.Log)
-            : new MqttClientLink(options, Take, Fail, Faults, traces, metrics, loggers, clock, _durable?.Log);
+            : new MqttClientLink(options, Take, Fail, traces, metrics, loggers, clock, _durable?.Log);
         MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
             options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
             options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
@@ -136,6 +136,15 @@ internal sealed class StreamWorker : IDisposable
     public long OwedForecastCount =>
         AcceptedTickCount - Engine.Published - Engine.Held - Faults.Of(TickFault.Late) - Faults.Of(TickFault.Repeated);
 
+    /// <summary>Where ticks and states are kept; null where they are not.</summary>
+    public string? DataDir { get; }
+
+    /// <summary>The fate of the forecasts and anomalies handed to the broker so far.</summary>
+    public PublishOutcome Outputs => Link.Outputs;
+
+    /// <summary>Outputs that end with the process: the broker has not confirmed them, and nothing keeps the ticks to make them again.</summary>
+    public long LostOutputCount => DataDir is null ? Outputs.Unconfirmed : 0;
+
     /// <summary>Whether there is a data directory and no room for it: what was taken in cannot leave.</summary>
     public bool IsDiskFull => _durable is { IsFull: true };
 
@@ -163,8 +172,8 @@ internal sealed class StreamWorker : IDisposable
             RecoveredTickCount = _durable.Replay(_router, Link.Sessions);
             _durable.Start(Engine, _router, Link.Sessions, Link.Mark, _recording is null ? null : _recording.Settle);
             if (Streams.Count > 0)
-                Log.Recovered(_logger, Streams.Count, _dataDir!, RecoveredTickCount);
-            _control = ControlSocket.Open(_dataDir!, Reset, _logger);
+                Log.Recovered(_logger, Streams.Count, DataDir!, RecoveredTickCount);
+            _control = ControlSocket.Open(DataDir!, Reset, _logger);
         }
         Link.Start();
     }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
@@ -10,6 +11,7 @@ internal sealed class WorkerService(
     StreamWorker worker, TimeSpan? duration, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<StreamWorker> logger) : IHostedService
 {
     private ITimer? _timer;
+    private long _unpublished;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -32,11 +34,35 @@ internal sealed class WorkerService(
         }
         catch (OperationCanceledException)
         {
-            worker.Fail(worker.IsDiskFull
-                ? $"gave up draining: the disk of the data directory is full, {worker.OwedForecastCount} ticks are not written; make room. What was not acknowledged comes again"
-                : $"gave up draining: the broker does not take the forecasts of {worker.OwedForecastCount} ticks; is it there? What was not acknowledged comes again");
+            GiveUp();
         }
         if (worker.Failure is null)
-            Log.Drained(logger, worker.AcceptedTickCount, worker.Engine.Stepped, worker.Engine.Published, worker.Faults.Total, worker.Engine.Held);
+            SayDrained();
+    }
+
+    /// <summary>The time is over and ticks are not published. With a data directory that is no failure of ours, if it is the broker that does not answer.</summary>
+    private void GiveUp()
+    {
+        long unconfirmed = worker.Outputs.Unconfirmed;
+        if (worker.IsDiskFull)
+            worker.Fail($"gave up draining: the disk of the data directory is full, {worker.OwedForecastCount} ticks are not written; make room. What was not acknowledged comes again");
+        else if (worker.DataDir is null || unconfirmed == 0)
+            worker.Fail($"gave up draining: the broker does not take the forecasts of {worker.OwedForecastCount} ticks; is it there? What was not acknowledged comes again"
+                + (unconfirmed > 0 ? $"; {unconfirmed} outputs of what was are lost: no DataDir" : ""));
+        else
+            _unpublished = worker.OwedForecastCount;
+    }
+
+    /// <summary>The sums at the end: outputs = confirmed + refused + unconfirmed, and where the unconfirmed are.</summary>
+    private void SayDrained()
+    {
+        PublishOutcome outputs = worker.Outputs;
+        string more = (outputs.Unconfirmed > 0 ? worker.DataDir is string folder ? $", kept in {folder}" : ", lost: no DataDir" : "")
+            + (_unpublished > 0 ? $"; {_unpublished} ticks are published after the next start" : "")
+            + (outputs.Dropped > 0 ? $"; {outputs.Dropped} more dropped without a connection" : "")
+            + (worker.Faults.Total > 0 ? $"; {worker.Faults.Total} ticks refused" : "")
+            + (worker.Engine.Held > 0 ? $"; {worker.Engine.Held} held for the next start" : "");
+        Action<ILogger, long, long, long, long, long, long, string> say = worker.LostOutputCount > 0 ? Log.DrainedWithLoss : Log.Drained;
+        say(logger, worker.AcceptedTickCount, worker.Engine.Stepped, outputs.Published, outputs.Confirmed, outputs.Rejected, outputs.Unconfirmed, more);
     }
 }

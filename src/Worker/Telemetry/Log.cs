@@ -8,8 +8,14 @@ internal static partial class Log
     [LoggerMessage(400, LogLevel.Information, "Started: link {Link}, {Shards} shards, model {Model}.")]
     public static partial void Started(ILogger logger, string link, int shards, string model);
 
-    [LoggerMessage(401, LogLevel.Information, "Drained: {Accepted} ticks accepted, {Stepped} stepped, {Published} forecasts published, {Refused} refused, {Held} held for the next start.")]
-    public static partial void Drained(ILogger logger, long accepted, long stepped, long published, long refused, long held);
+    [LoggerMessage(401, LogLevel.Information, "Drained: {Accepted} accepted, {Stepped} stepped, {Published} outputs: {Confirmed} confirmed, {Rejected} refused by the broker, {Unconfirmed} unconfirmed{More}.")]
+    public static partial void Drained(ILogger logger, long accepted, long stepped, long published, long confirmed, long rejected, long unconfirmed, string more);
+
+    [LoggerMessage(415, LogLevel.Warning, "Drained: {Accepted} accepted, {Stepped} stepped, {Published} outputs: {Confirmed} confirmed, {Rejected} refused by the broker, {Unconfirmed} unconfirmed{More}.")]
+    public static partial void DrainedWithLoss(ILogger logger, long accepted, long stepped, long published, long confirmed, long rejected, long unconfirmed, string more);
+
+    [LoggerMessage(416, LogLevel.Warning, "MQTT 3.1.1 to {Broker}: it cannot say that a message is refused. 'Confirmed' then means taken, not kept: an output that an access list or a size limit refuses looks the same. Mqtt:Version V5 tells them apart.")]
+    public static partial void RefusalsUnseen(ILogger logger, string broker);
 
     [LoggerMessage(402, LogLevel.Warning, "The password travels to {Host} in the clear: anybody on the way can read it. Set Mqtt:Tls:Enabled, or write mqtts:// or wss://.")]
     public static partial void PasswordExposed(ILogger logger, string host);

@@ -22,7 +22,7 @@ public sealed partial class WorkerMetrics
     /// <summary>Shows the connections to a broker elsewhere.</summary>
     /// <remarks>
     /// At QoS 1 and 2: published = confirmed + rejected + unconfirmed. A message at QoS 0 is published and, once written, forgotten. A dropped
-    /// message was never published. Of rejected messages every code that PUBACK has is shown from the start, so that the first one is a rise.
+    /// message was never published. Of rejected messages every code that PUBACK has is shown from the first message on, so that the first refusal is a rise.
     /// </remarks>
     public void ObserveClients(params (string Link, BrokerLink Client)[] clients)
     {
@@ -51,7 +51,7 @@ public sealed partial class WorkerMetrics
         for (int code = 0; code <= byte.MaxValue; code++)
         {
             long count = client.RejectedBy((MqttReasonCode)code);
-            if (count > 0 || PubackRefusals.Contains((MqttReasonCode)code))
+            if (count > 0 || (client.PublishedCount > 0 && PubackRefusals.Contains((MqttReasonCode)code)))
                 yield return new Measurement<long>(count, Tag("link", link), Tag("code", code == 0 ? "none" : $"0x{code:X2}"));
         }
     }

@@ -18,7 +18,7 @@ internal static class ClientDrain
     {
         string folder = Directory.CreateTempSubdirectory("streamrnn-drain-").FullName;
         int port = FreePort();
-        File.WriteAllText(Path.Combine(folder, "mosquitto.conf"), $"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type none\n");
+        File.WriteAllText(Path.Combine(folder, "mosquitto.conf"), $"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 1000000\nlog_type none\n");
         using Process mosquitto = Process.Start("mosquitto", ["-c", Path.Combine(folder, "mosquitto.conf")]);
         try
         {

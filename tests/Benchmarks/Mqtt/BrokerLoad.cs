@@ -146,7 +146,7 @@ internal static class BrokerLoad
         }
         string configuration = Path.GetTempFileName();
         File.WriteAllText(configuration,
-            $"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\n");
+            $"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\n");
         try
         {
             Process process = Process.Start(new ProcessStartInfo("mosquitto", ["-c", configuration]) { RedirectStandardError = true })!;

@@ -21,7 +21,7 @@ public class RunCommandTests
 
         Assert.Equal(0, exitCode);
         Assert.Empty(output);
-        Assert.Contains("Drained: 0 ticks accepted, 0 stepped, 0 forecasts published, 0 refused", error);
+        Assert.Contains("Drained: 0 accepted, 0 stepped, 0 outputs: 0 confirmed, 0 refused by the broker, 0 unconfirmed.", error);
     }
 
     [Fact]

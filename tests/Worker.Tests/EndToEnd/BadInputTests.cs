@@ -125,7 +125,7 @@ public sealed class BadInputTests(MosquittoBroker mosquitto) : IClassFixture<Mos
         reader.WaitFor(2, "forecasts: those within the limit are served");
         Assert.True(growth < GrowthBytes, $"grew by {growth >> 20} MB");
         Assert.Equal(0, worker.Terminate());
-        Assert.Contains($"Drained: {Limit + 1} ticks accepted, {Limit + 1} stepped, {Limit + 1} forecasts published, {Topics - Limit} refused", worker.Log);
+        Assert.Contains($"Drained: {Limit + 1} accepted, {Limit + 1} stepped, {Limit + 1} outputs: {Limit + 1} confirmed, 0 refused by the broker, 0 unconfirmed; {Topics - Limit} ticks refused.", worker.Log);
         Assert.Equal(1, worker.Count("Input refused: stream_limit"));
 
         void Flood(int first, int end)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Tests.Commands;
@@ -12,9 +13,11 @@ internal sealed class WorkerProcess : IDisposable
     private readonly Process _process;
     private readonly List<string> _lines = [];
 
-    private WorkerProcess(Process process)
+    private readonly int _probes;
+
+    private WorkerProcess(Process process, int probes)
     {
-        _process = process;
+        (_process, _probes) = (process, probes);
         _process.ErrorDataReceived += (_, line) =>
         {
             lock (_lines)
@@ -55,22 +58,45 @@ internal sealed class WorkerProcess : IDisposable
         int port = MosquittoBroker.FreePort();
         Dictionary<string, string> environment = settings.ToDictionary(
             setting => setting.Key.StartsWith("DOTNET_", StringComparison.Ordinal) ? setting.Key : "StreamRnn__" + setting.Key, setting => setting.Value);
-        WorkerProcess worker = new(Executable.Start(["run", "--probes", $"{port}", .. args], environment: environment));
-        using HttpClient http = new();
+        WorkerProcess worker = new(Executable.Start(["run", "--probes", $"{port}", .. args], environment: environment), port);
         Wait.Until(() =>
         {
             Assert.False(worker.HasExited, worker.Log);
+            return worker.IsReady;
+        }, "the worker is ready");
+        return worker;
+    }
+
+    /// <summary>True while ticks can arrive.</summary>
+    public bool IsReady
+    {
+        get
+        {
             try
             {
-                return http.GetAsync(new Uri($"http://127.0.0.1:{port}/healthz/ready")).Result.IsSuccessStatusCode;
+                using HttpClient http = new();
+                return http.GetAsync(Probe("ready")).Result.IsSuccessStatusCode;
             }
             catch (AggregateException e) when (e.InnerException is HttpRequestException)
             {
                 return false;
             }
-        }, "the worker is ready");
-        return worker;
+        }
     }
+
+    /// <summary>Waits until what it counts meets a condition.</summary>
+    public void WaitForStatus(Func<JsonElement, bool> condition, string what)
+    {
+        using HttpClient http = new();
+        Wait.Until(() =>
+        {
+            Assert.False(HasExited, Log);
+            using JsonDocument status = JsonDocument.Parse(http.GetStringAsync(Probe("status")).Result);
+            return condition(status.RootElement);
+        }, what);
+    }
+
+    private Uri Probe(string name) => new($"http://127.0.0.1:{_probes}/healthz/{name}");
 
     public void WaitFor(string text) => Wait.Until(() =>
     {

@@ -45,6 +45,7 @@ public sealed class BrokerLink : IDisposable
     private readonly string _broker;
     private volatile MqttConnection? _connection;
     private volatile bool _receivingStopped;
+    private volatile bool _resumesAtOnce;
     private int _state = (int)BrokerLinkState.Connecting;
     private bool _givenUp;
     private long _received;
@@ -78,6 +79,13 @@ public sealed class BrokerLink : IDisposable
     public Func<MqttReasonCode, bool>? Refused { get; init; }
 
     public BrokerLinkState State => (BrokerLinkState)Volatile.Read(ref _state);
+
+    /// <summary>True if the last connection ended over a message of ours: the broker is there, and what follows is the same connection but for that.</summary>
+    public bool ResumesAtOnce
+    {
+        get => _resumesAtOnce;
+        private set => _resumesAtOnce = value;
+    }
 
     /// <summary>Why the last connection, or attempt, failed; null while all is well.</summary>
     public string? LastFailure { get; private set; }
@@ -283,6 +291,7 @@ public sealed class BrokerLink : IDisposable
             if (ConnectCount > connects)
                 _history.Stood(Clock.GetElapsedTime(start), end);
             LastFailure = end.Reason;
+            ResumesAtOnce = end.IsProgress;
             if (end.TakenOver)
             {
                 Log.Stopped(_logger, _options.ClientId, "another client connected with our client id; give each worker its own");

@@ -24,4 +24,7 @@ internal readonly record struct ConnectionEnd(string Reason)
     /// there is none.
     /// </summary>
     public string? Suspect { get; init; }
+
+    /// <summary>True if the broker is there, and one message fewer is to be sent: back-off is for a broker that is away.</summary>
+    public bool IsProgress => IsBehindRefusal || this is { Suspect: not null, Confirmed: > 0 };
 }

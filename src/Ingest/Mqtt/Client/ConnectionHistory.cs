@@ -97,14 +97,13 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
     }
 
     /// <summary>There is no connection.</summary>
-    /// <returns>How long to wait before the next attempt. Back-off is for a broker that is away: where messages were refused, or taken, it is there.</returns>
+    /// <returns>How long to wait before the next attempt.</returns>
     public TimeSpan Lost(in ConnectionEnd end)
     {
-        bool isBehindSuspect = end is { Suspect: not null, Confirmed: > 0 };
-        if (end.IsBehindRefusal || isBehindSuspect)
+        if (end.IsProgress)
         {
             _backoff.Reset();
-            TimeSpan none = isBehindSuspect ? PauseBehindSuspect : TimeSpan.Zero;
+            TimeSpan none = end.IsBehindRefusal ? TimeSpan.Zero : PauseBehindSuspect;
             Log.StillLost(logger, options.ClientId, broker, end.Reason, none.TotalSeconds);
             return none;
         }

@@ -74,6 +74,8 @@ internal sealed class Publications
         if (length > _options.PublishBufferBytes || (publish.Qos == 0 && limits is null))
         {
             Interlocked.Increment(ref _dropped);
+            lock (_messages)
+                _outputs = _outputs with { Dropped = _outputs.Dropped + (isOutput ? 1 : 0) };
             return true;
         }
         lock (_messages)

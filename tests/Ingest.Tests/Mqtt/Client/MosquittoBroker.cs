@@ -40,7 +40,7 @@ public sealed class MosquittoBroker : IDisposable
             user {Environment.UserName}
             persistence true
             persistence_location {_folder}/
-            max_queued_messages 0
+            max_queued_messages 1000000
             log_type none
             {_extra}
             """);

@@ -46,7 +46,7 @@ public sealed class RefusedMessageTests : IDisposable
 
         Wait.Until(() => Volatile.Read(ref marked) == 7, "the mark behind them");   // so that a restart does not send them again
         Assert.Equal((1, 2, 2), (client.ConfirmedCount, client.RejectedCount, client.RejectedBy((MqttReasonCode)code)));
-        Assert.Equal(new PublishOutcome(3, 1, 2), client.Outputs);
+        Assert.Equal(new PublishOutcome(3, 1, 2, 0), client.Outputs);
         Assert.Equal((0, BrokerLinkState.Ready, 1), (client.ProtocolErrorCount, client.State, client.ConnectCount));
         string line = Assert.Single(_log.At(LogLevel.Warning));
         Assert.Contains($"refuses a message to plant/a/b: {said}", line);
@@ -209,7 +209,7 @@ public sealed class RefusedMessageTests : IDisposable
         Wait.Until(() => client.State == BrokerLinkState.Ready, "ready");
         client.Publish(new MqttPublish { Topic = "t"u8, Payload = new byte[100], Qos = 1 });
         Assert.True(client.Drain(TimeSpan.FromSeconds(20)));
-        Assert.Equal(new PublishOutcome(1, 0, 1), client.Outputs);
+        Assert.Equal(new PublishOutcome(1, 0, 1, 0), client.Outputs);
         Assert.Contains("packet too large (0x95)", Assert.Single(_log.At(LogLevel.Warning)));
     }
 
