@@ -1,6 +1,7 @@
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>The runtime and the C library are told to do without parts of this machine; the numbers must not notice.</summary>
+[Trait("speed", "slow")]
 public class SameBitsOnOtherMachinesTests
 {
     private static readonly string Here = Fingerprint.Compute();

@@ -5,8 +5,17 @@ public class SameBitsTests
 {
     public static TheoryData<CellCase> All => CellCase.All;
 
-    [Theory, MemberData(nameof(All))]
-    public void A_micro_batch_gives_each_stream_the_bits_it_gets_alone(CellCase cell)
+    public static TheoryData<CellCase> OneWidth => [.. CellCase.Cases.Where(cell => cell.Hidden == 20)];
+
+    public static TheoryData<CellCase> OtherWidths => [.. CellCase.Cases.Where(cell => cell.Hidden != 20)];
+
+    [Theory, MemberData(nameof(OneWidth))]
+    public void A_micro_batch_gives_each_stream_the_bits_it_gets_alone(CellCase cell) => CheckEveryBatch(cell);
+
+    [Theory, MemberData(nameof(OtherWidths)), Trait("speed", "slow")]
+    public void A_micro_batch_of_any_width_gives_each_stream_the_bits_it_gets_alone(CellCase cell) => CheckEveryBatch(cell);
+
+    private static void CheckEveryBatch(CellCase cell)
     {
         SequenceModel model = cell.Model();
         int[][] alone = [.. Enumerable.Range(0, 70).Select(stream => cell.Run(model, [stream], steps: 3)[0])];

@@ -102,7 +102,7 @@ public class EventTimeTests
         Assert.Equal(utc, local);
     }
 
-    [Fact]
+    [Fact, Trait("speed", "slow")]
     public void Every_minute_of_four_years_is_read_as_the_platform_reads_it()
     {
         Span<byte> text = stackalloc byte[20];

@@ -42,7 +42,7 @@ public class NabBenchmarkTests(NabBenchmarkTests.Run run) : IClassFixture<NabBen
         Assert.InRange((double)inside / all, 0.88, 0.92);
     }
 
-    [Fact]
+    [Fact, Trait("speed", "slow")]
     public void A_verdict_depends_on_nothing_that_comes_later()
     {
         NabRecording recording = run.Corpus.Recordings.First(r => r.Name.EndsWith("nyc_taxi.csv", StringComparison.Ordinal));

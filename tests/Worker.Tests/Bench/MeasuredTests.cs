@@ -64,7 +64,7 @@ public class MeasuredTests
         Assert.Throws<CommandFailedException>(() => Measured.Finite(figure, "GRU 1 -> 8 -> 1", "the loss"));
     }
 
-    [Theory]
+    [Theory, Trait("speed", "slow")]
     [InlineData("0")]
     [InlineData("-1")]
     [InlineData("NaN")]

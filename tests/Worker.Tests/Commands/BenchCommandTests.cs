@@ -3,6 +3,7 @@ using System.Text.Json;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public class BenchCommandTests
 {
     [Fact]

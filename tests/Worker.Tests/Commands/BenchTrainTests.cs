@@ -2,6 +2,7 @@ using System.Text.Json;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public class BenchTrainTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.Json;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public sealed class EvaluateCommandTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("evaluate").FullName;

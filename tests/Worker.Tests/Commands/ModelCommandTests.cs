@@ -3,6 +3,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public sealed class ModelCommandTests : IDisposable
 {
     private static readonly string Default = Path.Combine(AppContext.BaseDirectory, "models", "default.safetensors");

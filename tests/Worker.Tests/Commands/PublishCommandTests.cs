@@ -1,5 +1,6 @@
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public class PublishCommandTests
 {
     [Theory]

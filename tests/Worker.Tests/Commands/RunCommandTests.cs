@@ -4,6 +4,7 @@ using System.Net.Sockets;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public class RunCommandTests
 {
     [Fact]

@@ -10,6 +10,7 @@ using StreamRnn.Worker.Tests.EndToEnd;
 namespace StreamRnn.Worker.Tests.Commands;
 
 /// <summary>What the verb says of the directory that a worker has left, and of one that none has.</summary>
+[Trait("speed", "slow")]
 public sealed class StateCommandTests(StateCommandTests.Left left) : IClassFixture<StateCommandTests.Left>
 {
     private const int Ticks = 60;

@@ -5,6 +5,7 @@ using StreamRnn.Worker.Tests.EndToEnd;
 namespace StreamRnn.Worker.Tests.Commands;
 
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class StateResetCommandTests : IDisposable
 {
     // Longer than a socket's address may be.

@@ -4,6 +4,7 @@ using System.Text.Json;
 
 namespace StreamRnn.Worker.Tests.Commands;
 
+[Trait("speed", "slow")]
 public sealed class TrainCommandTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("train").FullName;

@@ -6,6 +6,7 @@ namespace StreamRnn.Worker.Tests.Durability;
 
 /// <summary>The command that anybody can run, with the kills that fit into a test.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class ChaosTests
 {
     [Fact]

@@ -13,6 +13,7 @@ namespace StreamRnn.Worker.Tests.Durability;
 /// Models, rules, shards and limits change, streams begin anew, snapshots go bad or find no room, and all the while the worker is killed: beside one that
 /// makes the same changes between stops in order, with one shard and every stream in memory.
 /// </summary>
+[Trait("speed", "slow")]
 public sealed class EverythingAtOnceTests : IDisposable
 {
     private const int Phases = 12, Rounds = 12, Streams = 4;

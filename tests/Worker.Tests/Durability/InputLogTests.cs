@@ -62,7 +62,7 @@ public sealed class InputLogTests
         Assert.Equal(["0", "1", "2"], ReadLog.Of(files).Ticks.Select(tick => tick.Split(' ')[3]));
     }
 
-    [Fact]
+    [Fact, Trait("speed", "slow")]
     public void A_write_torn_at_any_byte_costs_the_packets_of_that_frame_and_nothing_else()
     {
         FaultyFiles files = TwoFrames(out string segment, out int secondFrame);

@@ -8,6 +8,7 @@ namespace StreamRnn.Worker.Tests.Durability;
 
 /// <summary>A worker with a data directory is killed, started again, and gives what one gives that nobody disturbed.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class KillTests : IDisposable
 {
     private const int Streams = 20, Ticks = 200;

@@ -16,7 +16,7 @@ public sealed class RecoveryTests
     /// <summary>Among the values sent: the stream begins anew here.</summary>
     private const double Reset = double.NaN;
 
-    [Theory, InlineData(false), InlineData(true)]
+    [Theory, InlineData(false), InlineData(true), Trait("speed", "slow")]
     public void Killed_two_hundred_times_every_tick_is_stepped_once_in_order(bool powerLoss)
     {
         const int Kills = 200, Streams = 40;

@@ -6,6 +6,7 @@ namespace StreamRnn.Worker.Tests.Durability;
 
 /// <summary>Clients whose sessions last, against a worker with an embedded broker that is killed again and again under them.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class SessionKillTests : IDisposable
 {
     private const int Streams = 10, Rounds = 4, TicksPerRound = 50;

@@ -20,7 +20,7 @@ public sealed class TickRuleRecoveryTests
         (new("dropped/#"), new TickRule { Late = LateTicks.Drop }),
     ];
 
-    [Theory, InlineData(false, null), InlineData(true, null), InlineData(false, 7)]
+    [Theory, InlineData(false, null), InlineData(true, null), InlineData(false, 7), Trait("speed", "slow")]
     public void Killed_a_hundred_times_it_says_what_one_says_that_nobody_disturbed(bool powerLoss, int? streamsInMemory)
     {
         const int Kills = 100;

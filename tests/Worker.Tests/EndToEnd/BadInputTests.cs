@@ -11,6 +11,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>Whatever arrives is a tick or a counted fault with a reason, told once, and the worker goes on.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class BadInputTests(MosquittoBroker mosquitto) : IClassFixture<MosquittoBroker>
 {
     private static readonly (string Payload, TickFault Fault)[] Bad =

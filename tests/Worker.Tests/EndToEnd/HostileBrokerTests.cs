@@ -8,6 +8,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>A broker that sends what no broker should is left, counted, and tried again until it has come to its senses.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class HostileBrokerTests(MosquittoBroker mosquitto) : IClassFixture<MosquittoBroker>
 {
     private static readonly byte[] Welcome = [0x20, 3, 0, 0, 0];

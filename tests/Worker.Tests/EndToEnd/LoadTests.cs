@@ -6,6 +6,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>Ticks as fast as they can be sent through a worker whose queues are as short as they may be.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class LoadTests
 {
     private const int Ticks = 50_000, Streams = 250, WarmUp = 20_000;

@@ -4,6 +4,7 @@ using StreamRnn.Ingest;
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>Many more topics than a worker may hold: what is beyond the limit is refused, counted and costs nothing that lasts.</summary>
+[Trait("speed", "slow")]
 public sealed class MoreTopicsThanStreamsTests : IDisposable
 {
     private const int Limit = 50, Topics = 2000, Rounds = 4;

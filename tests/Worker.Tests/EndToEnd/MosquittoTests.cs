@@ -6,6 +6,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>The service, a device simulator and a subscriber, each a process of its own, around a broker that nobody here wrote.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class MosquittoTests
 {
     [Fact]

@@ -6,6 +6,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>The rows of a recording give the same numbers whichever way they go through the worker, and on whichever machine.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class SameBitsTests(RecordedRows recorded, MosquittoBroker mosquitto) : IClassFixture<RecordedRows>, IClassFixture<MosquittoBroker>
 {
     [Theory]

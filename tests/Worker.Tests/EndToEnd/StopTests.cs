@@ -5,6 +5,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>Stopping is draining: what was taken in leaves as forecasts and is acknowledged, and what was not comes again.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class StopTests : IDisposable
 {
     private const int Ticks = 20_000, Streams = 50;

@@ -9,6 +9,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>A broker that takes forecasts and confirms none: every buffer of the worker fills up to its sockets.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class StuckBrokerTests : IDisposable
 {
     private const int Ticks = 4000, Streams = 10;

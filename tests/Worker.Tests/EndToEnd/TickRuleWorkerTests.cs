@@ -9,6 +9,7 @@ using StreamRnn.Worker.Engine;
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>Rules as an operator writes them, and what a device and a reader see of them.</summary>
+[Trait("speed", "slow")]
 public sealed class TickRuleWorkerTests
 {
     private const long Start = 1_767_225_600;

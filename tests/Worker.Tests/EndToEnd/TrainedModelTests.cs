@@ -12,6 +12,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 
 /// <summary>A model trained elsewhere serves the streams it is named for, with the numbers that a replay gives.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class TrainedModelTests : IDisposable
 {
     private const int Rows = 300;

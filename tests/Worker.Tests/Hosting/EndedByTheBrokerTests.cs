@@ -7,6 +7,7 @@ using StreamRnn.Worker.Tests.Commands;
 namespace StreamRnn.Worker.Tests.Hosting;
 
 /// <summary>A worker that its broker will not have says so and ends with 1; it does not sit there, never ready.</summary>
+[Trait("speed", "slow")]
 public class EndedByTheBrokerTests
 {
     [Theory]

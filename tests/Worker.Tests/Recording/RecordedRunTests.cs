@@ -14,6 +14,7 @@ namespace StreamRnn.Worker.Tests.Recording;
 
 /// <summary>One path: a replay of what a live run recorded writes what the run published.</summary>
 [Collection(RealProcesses.Name)]
+[Trait("speed", "slow")]
 public sealed class RecordedRunTests(RecordedRows recorded) : IClassFixture<RecordedRows>
 {
     [Theory, InlineData(false), InlineData(true)]

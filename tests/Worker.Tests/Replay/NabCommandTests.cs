@@ -5,6 +5,7 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Tests.Replay;
 
+[Trait("speed", "slow")]
 public class NabCommandTests
 {
     [Fact]

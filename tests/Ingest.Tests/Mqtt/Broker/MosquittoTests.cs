@@ -5,6 +5,7 @@ using StreamRnn.Ingest.Mqtt.Broker;
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 
 /// <summary>The broker against the clients of another project.</summary>
+[Trait("speed", "slow")]
 public class MosquittoTests
 {
     private const int DeadlineMilliseconds = 10_000;

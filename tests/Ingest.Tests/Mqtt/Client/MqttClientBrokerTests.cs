@@ -7,6 +7,7 @@ using StreamRnn.Ingest.Mqtt.Client;
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 
 /// <summary>The client against a real mosquitto.</summary>
+[Trait("speed", "slow")]
 public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixture<MosquittoBroker>
 {
     private static int s_topics;

@@ -4,6 +4,7 @@ using StreamRnn.Ingest.Mqtt.Client;
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 
 /// <summary>The client against a mosquitto that speaks TLS with a certificate of an authority made for the test.</summary>
+[Trait("speed", "slow")]
 public sealed class MqttClientTlsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-tls-").FullName;

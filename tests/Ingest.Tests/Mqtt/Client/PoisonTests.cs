@@ -7,6 +7,7 @@ using StreamRnn.Ingest.Tests.Mqtt.Broker;
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 
 /// <summary>A message over which the broker ends the connection each time is given up, and none but that.</summary>
+[Trait("speed", "slow")]
 public sealed class PoisonTests : IDisposable
 {
     private const int Count = 30;
