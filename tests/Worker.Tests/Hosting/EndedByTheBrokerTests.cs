@@ -39,7 +39,7 @@ public class EndedByTheBrokerTests
 
         Assert.Equal(1, exitCode);
         // Not always the last line: its other connection may still have something to say.
-        Assert.Matches(@"(?m)^streamrnn: 127\.0\.0\.1:\d+: the broker refuses us: .*; Mqtt:Username and Mqtt:PasswordFile are not set\r?$", error);
+        Assert.Matches(@"(?m)^streamrnn: mqtt://127\.0\.0\.1:\d+: the broker refuses us: \w+; Mqtt:Username and Mqtt:PasswordFile are not set\r?$", error);
         Assert.DoesNotContain("Trying again", error);   // it does not
     }
 

@@ -243,11 +243,13 @@ public sealed class BrokerLink : IDisposable
     }
 
     /// <summary>The broker has refused CONNECT.</summary>
-    internal void RefuseConnection(MqttReasonCode code, string words)
+    /// <param name="remedy">What to look at; an owner who gives up has a better one.</param>
+    internal void RefuseConnection(MqttReasonCode code, string words, string remedy)
     {
         Refuse(code, words);
+        LastFailure = words + remedy;
         if (!_givenUp)
-            _history.Refused(words);
+            _history.Refused(words + remedy);
     }
 
     /// <summary>The broker has not answered CONNECT for a while.</summary>

@@ -272,9 +272,9 @@ internal sealed class MqttConnection : IDisposable
             return Violation(fault);
         if (connack.ReasonCode != MqttReasonCode.Success)
         {
-            string words = "the broker refuses us: " + Words(connack.ReasonCode, connack.Properties) + Remedy(connack.ReasonCode);
-            _link.RefuseConnection(connack.ReasonCode, words);
-            return words;
+            (string words, string remedy) = ("the broker refuses us: " + Words(connack.ReasonCode, connack.Properties), Remedy(connack.ReasonCode));
+            _link.RefuseConnection(connack.ReasonCode, words, remedy);
+            return words + remedy;
         }
 
         Limits = BrokerLimits.From(connack.Properties);
