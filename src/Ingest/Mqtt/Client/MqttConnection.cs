@@ -246,7 +246,10 @@ internal sealed class MqttConnection : IDisposable
     private string? Handle(in MqttPacket packet, long receivedAt)
     {
         if (!_established)
-            return packet.Type == MqttPacketType.Connack ? HandleConnack(packet) : Violation(MqttFault.PacketType);
+            return packet.Type == MqttPacketType.Connack ? HandleConnack(packet)
+                : packet.Type == MqttPacketType.Auth && _options.Authentication is MqttAuthenticationOptions method
+                    ? $"the broker asks for another step of the authentication {method.Method}; methods of one token alone are supported"
+                : Violation(MqttFault.PacketType);
         switch (packet.Type)
         {
             case MqttPacketType.Publish:

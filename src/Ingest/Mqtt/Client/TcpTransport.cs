@@ -22,6 +22,7 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
 
     public override void Connect(CancellationToken cancelled)
     {
+        using BrokerCertificate? certificate = options.Tls is null ? null : new BrokerCertificate(options);
         SocketException? last = null;
         foreach (IPAddress address in Dns.GetHostAddresses(options.Proxy?.DnsSafeHost ?? options.Host))
         {
@@ -34,8 +35,8 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
                 _socket.ReceiveTimeout = _socket.SendTimeout = (int)options.ConnectTimeout.TotalMilliseconds;
                 if (options.Proxy is not null)
                     Tunnel(_socket);
-                if (options.Tls is not null)
-                    _tls = Encrypt(_socket);
+                if (certificate is not null)
+                    _tls = Encrypt(_socket, certificate);
                 cancelled.ThrowIfCancellationRequested();
                 return;
             }
@@ -116,9 +117,8 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
         _tls?.Dispose();
     }
 
-    private SslStream Encrypt(Socket socket)
+    private SslStream Encrypt(Socket socket, BrokerCertificate certificate)
     {
-        using var certificate = new BrokerCertificate(options);
         var authentication = new SslClientAuthenticationOptions
         {
             TargetHost = options.Host,

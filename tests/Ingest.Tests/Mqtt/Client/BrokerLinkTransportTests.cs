@@ -1,4 +1,6 @@
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -138,6 +140,58 @@ public sealed class BrokerLinkTransportTests : IDisposable
     }
 
     [Fact]
+    public void A_method_that_asks_for_another_step_is_told()
+    {
+        using BrokerLink link = Start(Options() with { Authentication = new MqttAuthenticationOptions("SCRAM", null) });
+        using FakeConnection connection = _broker.Accept();
+        connection.Send(0xF0, 2, 0x18, 0);
+        AssertFails(link, "another step of the authentication SCRAM");
+    }
+
+    [Fact]
+    public void TLS_offers_the_protocols_and_the_certificate_of_the_files_as_they_are()
+    {
+        TestAuthority.Write(_folder);
+        string broker = In("broker.pem"), key = In("broker.key"), own = In("own.pem"), ownKey = In("own.key");
+        using X509Certificate2 certificate = X509Certificate2.CreateFromPemFile(broker, key);
+        using BrokerLink link = Start(Options() with
+        {
+            Port = _web.Port,
+            Tls = new MqttTlsOptions { CaFile = In("ca.pem"), CertificateFile = own, KeyFile = ownKey, Alpn = ["x-other", "mqtt"] },
+        });
+        AssertFails(link, "own.pem");   // mounted too late
+        File.Copy(broker, own);
+        File.Copy(key, ownKey);
+        using Socket socket = _web.AcceptAny();
+        using var server = new SslStream(new NetworkStream(socket), false, (_, shown, _, _) => shown?.GetCertHashString() == certificate.GetCertHashString());
+        server.AuthenticateAsServer(new SslServerAuthenticationOptions { ServerCertificate = certificate, ClientCertificateRequired = true, ApplicationProtocols = [new("mqtt")] });
+        Assert.Equal("mqtt", server.NegotiatedApplicationProtocol.ToString());
+        Assert.Equal(certificate.GetCertHashString(), server.RemoteCertificate?.GetCertHashString());
+        Assert.Equal(0x10, server.ReadByte());
+        server.Write([0x20, 3, 0, 0, 0]);
+        Wait.Until(() => link.State == BrokerLinkState.Ready, "ready");
+    }
+
+    [Fact]
+    public void A_WebSocket_whose_peer_has_stopped_reading_is_left_though_a_write_waits_for_it()
+    {
+        const int Messages = 600;   // of 100 KB: more than the sockets between take
+        using BrokerLink link = Start(At($"ws://127.0.0.1:{_web.Port}") with { KeepAlive = TimeSpan.FromSeconds(1), PublishBufferBytes = 64 << 20 });
+        using Socket frozen = _web.AcceptWebSocket().Socket;
+        FakeWebServer.Read(frozen);
+        FakeWebServer.Send(frozen, FakeWebServer.Binary, 0x20, 3, 0, 0, 0);
+        Wait.Until(() => link.State == BrokerLinkState.Ready, "ready");
+        byte[] payload = new byte[100_000];
+        for (int i = 0; i < Messages; i++)
+            link.Publish(new MqttPublish { Topic = "t"u8, Payload = payload, Qos = 1 });
+        Thread flush = new(link.Flush);
+        flush.Start();
+        using Socket again = _web.AcceptWebSocket().Socket;
+        flush.Join();
+        Assert.Equal(Messages, link.UnconfirmedCount);
+    }
+
+    [Fact]
     public void A_refusal_is_one_line_for_each_reason_and_never_the_secret()
     {
         using BrokerLink link = Start(Options() with { Username = "plant", Password = "hunter2" });
@@ -200,6 +254,8 @@ public sealed class BrokerLinkTransportTests : IDisposable
         using var listener = new PlainAnswer(plain, [0x20, 2, 0, 1, 0, 0]);
         AssertFails(link, "does this port speak plain MQTT? leave TLS out");
     }
+
+    private string In(string name) => Path.Combine(_folder, name);
 
     private static (string Password, string Method, string Data) Secrets(byte[] connect)
     {
