@@ -7,8 +7,8 @@ namespace StreamRnn.Ingest.Tests;
 public class PacketIntakeTests
 {
     private static readonly DateTime Arrival = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
-    private readonly ManualClock _clock = new(Arrival);
-    private readonly RecordingLogger _logger = new();
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(Arrival));
+    private readonly CapturedLog _logger = new();
     private readonly List<string> _reports = [];
     private readonly Tick[] _into = new Tick[4096];
     private readonly StreamDirectory _directory;
@@ -209,7 +209,7 @@ public class PacketIntakeTests
         _clock.Advance(TimeSpan.FromSeconds(60));
         Accept("again", "rubbish");
         Accept("other", "NaN");
-        Assert.Equal(3, _logger.Lines.Count);
+        Assert.Equal(3, _logger.Lines.Length);
         Assert.Equal(["UnknownPayload noisy\n\u0001 1", "UnknownPayload again 1001", "NotFinite other 1"], _reports);
     }
 
@@ -248,7 +248,7 @@ public class PacketIntakeTests
         Assert.Equal(_intake.AcceptedTickCount, taken);
         Assert.Equal(values, taken + _faults.Total);
         Assert.True(taken > 1000);
-        Assert.True(_logger.Lines.Count < Enum.GetValues<TickFault>().Length);
+        Assert.True(_logger.Lines.Length < Enum.GetValues<TickFault>().Length);
     }
 
     [Fact]
@@ -270,16 +270,4 @@ public class PacketIntakeTests
 
     private int Accept(string topic, string payload) =>
         _intake.Accept(new Packet { Topic = Encoding.UTF8.GetBytes(topic), Payload = Encoding.UTF8.GetBytes(payload) });
-
-    private sealed class RecordingLogger : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add(formatter(state, exception));
-    }
 }

@@ -70,7 +70,7 @@ public class MeasuredTests
     [InlineData("NaN")]
     public async Task No_time_to_measure_in_is_a_usage_error(string seconds)
     {
-        (int exitCode, string output, string error) = await Commands.Executable.RunAsync("bench", "durable", $"--seconds={seconds}");
+        (int exitCode, string output, string error) = await Executable.RunAsync("bench", "durable", $"--seconds={seconds}");
 
         Assert.Equal((2, ""), (exitCode, output));
         Assert.Contains($"--seconds is '{seconds}'; it takes a number above 0.", error);

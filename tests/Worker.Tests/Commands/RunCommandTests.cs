@@ -28,7 +28,7 @@ public class RunCommandTests
     [Fact]
     public async Task It_stops_by_itself_after_a_duration_and_answers_probes_until_then()
     {
-        int port = FreePort();
+        int port = Ports.Free();
         Process worker = Executable.Start(["run", "--embedded-broker", "0", "--probes", $"{port}", "--duration", "20s"]);
         string? line;
         do
@@ -94,12 +94,5 @@ public class RunCommandTests
         directory.Delete(recursive: true);
         Assert.Equal(1, exitCode);
         Assert.Contains("choose another Probes:Port", Assert.Single(error.Trim().Split('\n')));
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener probe = new(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Durability;

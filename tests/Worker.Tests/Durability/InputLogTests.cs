@@ -1,5 +1,4 @@
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Tests.Durability;

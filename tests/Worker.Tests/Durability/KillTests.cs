@@ -1,7 +1,6 @@
 using System.Globalization;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Durability;
@@ -33,7 +32,7 @@ public sealed class KillTests : IDisposable
             undisturbed = ByStreamAndNumber(peer, after: Ticks / 2);
         }
 
-        int port = MosquittoBroker.FreePort();
+        int port = Ports.Free();
         string[] arguments = ["--embedded-broker", $"{port}", "--data-dir", _folder];
         using (WorkerProcess first = WorkerProcess.Start([.. arguments, "--shards", "2"]))
         {
@@ -53,7 +52,7 @@ public sealed class KillTests : IDisposable
     [Fact]
     public void A_worker_that_was_killed_may_start_with_another_model()
     {
-        int port = MosquittoBroker.FreePort();
+        int port = Ports.Free();
         string model = Path.Combine(_folder, "bare.safetensors");
         Directory.CreateDirectory(_folder);
         ModelShape shape = new(CellKind.Gru, inputs: 1, hidden: 16, outputs: 1);
@@ -91,7 +90,7 @@ public sealed class KillTests : IDisposable
     public void Two_workers_cannot_share_a_data_directory()
     {
         using WorkerProcess first = WorkerProcess.Start("--embedded-broker", "0", "--data-dir", _folder);
-        using System.Diagnostics.Process second = Commands.Executable.Start(["run", "--embedded-broker", "0", "--data-dir", _folder]);
+        using System.Diagnostics.Process second = Executable.Start(["run", "--embedded-broker", "0", "--data-dir", _folder]);
         string error = second.StandardError.ReadToEnd();
         Assert.True(second.WaitForExit(60_000));
         Assert.Equal(1, second.ExitCode);

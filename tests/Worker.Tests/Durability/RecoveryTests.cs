@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Publish;

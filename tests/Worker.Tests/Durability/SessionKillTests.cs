@@ -1,5 +1,4 @@
 using System.Globalization;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Durability;
@@ -31,7 +30,7 @@ public sealed class SessionKillTests : IDisposable
             undisturbed = Distinct(peer);
         }
 
-        int port = MosquittoBroker.FreePort();
+        int port = Ports.Free();
         string[] arguments = ["--embedded-broker", $"{port}", "--data-dir", _folder];
         WorkerProcess running = WorkerProcess.Start(arguments);
         try

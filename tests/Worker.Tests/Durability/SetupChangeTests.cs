@@ -2,7 +2,6 @@ using System.Globalization;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Durability;

@@ -1,4 +1,3 @@
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;

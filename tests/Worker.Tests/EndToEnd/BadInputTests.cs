@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Bench;
 using StreamRnn.Worker.Configuration;
 

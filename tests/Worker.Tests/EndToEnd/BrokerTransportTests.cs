@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
@@ -11,7 +10,7 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 public sealed class BrokerTransportTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-transport-").FullName;
-    private readonly int _other = MosquittoBroker.FreePort();
+    private readonly int _other = Ports.Free();
 
     public BrokerTransportTests() => TestAuthority.Write(_folder);
 

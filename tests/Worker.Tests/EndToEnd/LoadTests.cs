@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Soak;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

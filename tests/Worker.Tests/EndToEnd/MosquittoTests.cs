@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Tests.Commands;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -2,8 +2,6 @@ using System.Globalization;
 using System.Net;
 using MQTTnet;
 using MQTTnet.Formatter;
-using StreamRnn.Ingest.Tests.Mqtt.Broker;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
@@ -23,7 +21,7 @@ public sealed class MqttNetTests : IDisposable
     [InlineData(MqttProtocolVersion.V500)]
     public async Task Every_tick_gives_its_reader_one_forecast_and_a_kill_in_between_loses_neither_session_nor_state(MqttProtocolVersion version)
     {
-        IPEndPoint broker = new(IPAddress.Loopback, MosquittoBroker.FreePort());
+        IPEndPoint broker = new(IPAddress.Loopback, Ports.Free());
         string[] arguments = ["--embedded-broker", $"{broker.Port}", "--data-dir", _folder, "--subscribe", "plant/#"];
         Dictionary<(string Topic, long N), string> forecasts = [];
 

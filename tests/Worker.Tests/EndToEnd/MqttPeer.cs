@@ -2,7 +2,6 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

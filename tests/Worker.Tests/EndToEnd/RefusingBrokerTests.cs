@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -1,4 +1,3 @@
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Tests.Commands;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
@@ -77,7 +76,7 @@ public sealed class StopTests : IDisposable
     [Fact]
     public void Without_a_broker_a_stop_waits_for_nothing()
     {
-        using WorkerInProcess worker = WorkerInProcess.Connecting(MosquittoBroker.FreePort(), "plant/#");
+        using WorkerInProcess worker = WorkerInProcess.Connecting(Ports.Free(), "plant/#");
         long startedAt = Stopwatch.GetTimestamp();
         worker.Dispose();
         Assert.True(Stopwatch.GetElapsedTime(startedAt) < TimeSpan.FromSeconds(5), "a stop waited for a broker that was never there");

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using StreamRnn.Cells;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;

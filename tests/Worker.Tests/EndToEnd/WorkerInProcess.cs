@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
 using StreamRnn.Worker.Telemetry;

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Tests;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Tests.Engine;

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Engine;
@@ -50,7 +49,7 @@ public sealed class RecordedRunTests(RecordedRows recorded) : IClassFixture<Reco
     {
         const int Streams = 8, Rounds = 4, TicksPerRound = 60;
         string folder = recorded.NewFolder();
-        int port = MosquittoBroker.FreePort();
+        int port = Ports.Free();
         string[] arguments = ["--embedded-broker", $"{port}", "--data-dir", recorded.NewFolder(), "--record", folder];
         Dictionary<string, string> hasty = new() { ["Durability__ReplayLimit"] = "00:00:00.002", ["Durability__ConfirmInterval"] = "00:00:00" };
         WorkerProcess running = WorkerProcess.Start(hasty, arguments);

@@ -33,7 +33,7 @@ internal sealed class TestBroker : IDisposable
 
     public MqttBroker Broker { get; }
 
-    public ManualTime Time { get; } = new();
+    public FakeTimeProvider Time { get; } = new();
 
     public int UntakenCount => _taken.Count;
 
@@ -74,45 +74,4 @@ internal sealed class TestBroker : IDisposable
         Broker.Dispose();
         _taken.Dispose();
     }
-}
-
-/// <summary>A clock that only the test moves.</summary>
-internal sealed class ManualTime : TimeProvider
-{
-    private long _ticks = TimeSpan.TicksPerDay;
-
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-    public override long GetTimestamp() => Interlocked.Read(ref _ticks);
-
-    public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
-
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new InertTimer();
-
-    private sealed class InertTimer : ITimer
-    {
-        public bool Change(TimeSpan dueTime, TimeSpan period) => true;
-
-        public void Dispose()
-        {
-        }
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-}
-
-/// <summary>Log lines, kept.</summary>
-internal sealed class CapturedLog : ILogger
-{
-    private readonly ConcurrentQueue<(LogLevel Level, string Line)> _lines = new();
-
-    public string[] At(LogLevel level) => [.. _lines.Where(line => line.Level == level).Select(line => line.Line)];
-
-    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        _lines.Enqueue((logLevel, formatter(state, exception)));
 }

@@ -16,7 +16,7 @@ public sealed class BrokerLinkTransportTests : IDisposable
     private readonly FakeWebServer _web = new();
     private readonly FakeBroker _broker = new();
     private readonly CapturedLog _log = new();
-    private readonly ManualClock _clock = new(new DateTime(2026, 1, 1));
+    private readonly FakeTimeProvider _clock = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-link-").FullName;
 
     public void Dispose()

@@ -9,7 +9,7 @@ namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 public sealed class MqttClientWireTests : IDisposable
 {
     private readonly FakeBroker _broker = new();
-    private readonly ManualClock _clock = new(new DateTime(2026, 1, 1));
+    private readonly FakeTimeProvider _clock = new();
     private readonly List<string> _received = [];
     private readonly List<(PacketLedger Ledger, long Packet)> _open = [];
 

@@ -2,10 +2,10 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace StreamRnn.Ingest.Tests.Mqtt.Client;
+namespace StreamRnn.Support;
 
 /// <summary>An authority made for one test and the certificate of a broker on 127.0.0.1.</summary>
-internal static class TestAuthority
+public static class TestAuthority
 {
     /// <summary>Writes ca.pem, broker.pem and broker.key.</summary>
     public static void Write(string folder)

@@ -7,10 +7,10 @@ using MQTTnet.Diagnostics.PacketInspection;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 
-namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
+namespace StreamRnn.Support;
 
 /// <summary>MQTTnet's client, as an application uses it. Messages are kept until the test takes them.</summary>
-internal sealed class MqttNetClient : IDisposable
+public sealed class MqttNetClient : IDisposable
 {
     private const int PublishPacket = 3;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace StreamRnn.Worker.Tests.Commands;
+namespace StreamRnn.Support;
 
 /// <summary>The real command in a process of its own, as a shell would start it.</summary>
-internal static class Executable
+public static class Executable
 {
     /// <summary>Beside the tests, with its runtimeconfig and everything it loads.</summary>
     public static readonly string Path = System.IO.Path.Combine(AppContext.BaseDirectory, "streamrnn.dll");
@@ -13,6 +13,7 @@ internal static class Executable
 
     public static Process Start(IEnumerable<string> args, string? directory = null, IReadOnlyDictionary<string, string>? environment = null)
     {
+        Slow.IsExpected();
         ProcessStartInfo start = new("dotnet", [Path, .. args])
         {
             RedirectStandardOutput = true,

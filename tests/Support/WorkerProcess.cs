@@ -2,13 +2,11 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using StreamRnn.Ingest.Tests.Mqtt.Client;
-using StreamRnn.Worker.Tests.Commands;
 
-namespace StreamRnn.Worker.Tests.EndToEnd;
+namespace StreamRnn.Support;
 
 /// <summary><c>streamrnn run</c> in a process of its own, and what it says.</summary>
-internal sealed class WorkerProcess : IDisposable
+public sealed class WorkerProcess : IDisposable
 {
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -55,7 +53,7 @@ internal sealed class WorkerProcess : IDisposable
     /// <param name="settings">Of the section StreamRnn, by their names in the environment: <c>Limits__QueueCapacity</c>; or of the runtime, DOTNET_.</param>
     public static WorkerProcess Start(IReadOnlyDictionary<string, string> settings, params IEnumerable<string> args)
     {
-        int port = MosquittoBroker.FreePort();
+        int port = Ports.Free();
         Dictionary<string, string> environment = settings.ToDictionary(
             setting => setting.Key.StartsWith("DOTNET_", StringComparison.Ordinal) ? setting.Key : "StreamRnn__" + setting.Key, setting => setting.Value);
         WorkerProcess worker = new(Executable.Start(["run", "--probes", $"{port}", .. args], environment: environment), port);

@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 
-namespace StreamRnn.Ingest.Tests.Mqtt.Client;
+namespace StreamRnn.Support;
 
 /// <summary>A real mosquitto on a free port, with its files in a folder of its own; it can be stopped and started and keeps its sessions.</summary>
 public sealed class MosquittoBroker : IDisposable
@@ -18,18 +17,12 @@ public sealed class MosquittoBroker : IDisposable
     internal MosquittoBroker(string extra)
     {
         _extra = extra;
-        Port = FreePort();
+        Slow.IsExpected();
+        Port = Ports.Free();
         Start();
     }
 
     public int Port { get; }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     public void Start()
     {
@@ -87,21 +80,5 @@ public sealed class MosquittoBroker : IDisposable
     {
         Stop();
         Directory.Delete(_folder, recursive: true);
-    }
-}
-
-/// <summary>Waiting for what another thread or process does.</summary>
-internal static class Wait
-{
-    public static void Until(Func<bool> condition, string what, int seconds = 20) => Until(condition, () => what, seconds);
-
-    public static void Until(Func<bool> condition, Func<string> what, int seconds = 20)
-    {
-        var watch = Stopwatch.StartNew();
-        while (!condition())
-        {
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(seconds), $"not within {seconds} s: {what()}");
-            Thread.Sleep(1);
-        }
     }
 }

@@ -2,10 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using StreamRnn.Ingest.Mqtt;
 
-namespace StreamRnn.Ingest.Tests.Mqtt.Client;
+namespace StreamRnn.Support;
 
 /// <summary>A broker's end of a socket that a test plays by hand, so that it can do what no healthy broker would.</summary>
-internal sealed class FakeBroker : IDisposable
+public sealed class FakeBroker : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
 
@@ -40,7 +40,7 @@ internal sealed class FakeBroker : IDisposable
     }
 }
 
-internal sealed class FakeConnection(Socket socket) : IDisposable
+public sealed class FakeConnection(Socket socket) : IDisposable
 {
     private readonly byte[] _buffer = new byte[1 << 16];
     private int _filled;

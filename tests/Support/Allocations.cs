@@ -1,7 +1,7 @@
-namespace StreamRnn.Ingest.Tests;
+namespace StreamRnn.Support;
 
 /// <summary>What this thread allocates, measured so that other tests on a loaded machine do not count.</summary>
-internal static class Allocations
+public static class Allocations
 {
     private const int Rounds = 8;
 
