@@ -45,10 +45,10 @@ internal sealed class ChaosDevices : IDisposable
 
     /// <param name="rounds">Ticks of each stream.</param>
     /// <param name="received">Forecasts that have arrived: the devices do not run away from whoever reads them.</param>
-    public ChaosDevices(string host, int port, int rounds, Func<long> received)
+    public ChaosDevices(BrokerAddress broker, int rounds, Func<long> received)
     {
         (_rounds, _received) = (rounds, received);
-        _devices = [.. new byte[] { 1, 2 }.Select(qos => (Connect(host, port, qos), qos))];
+        _devices = [.. new byte[] { 1, 2 }.Select(qos => (Connect(broker, qos), qos))];
         _threads = [.. _devices.Select(device => new Thread(() => Play(device.Client, device.Qos)) { IsBackground = true, Name = $"device {device.Qos}" })];
         foreach (Thread thread in _threads)
             thread.Start();
@@ -103,19 +103,18 @@ internal sealed class ChaosDevices : IDisposable
             client.Dispose();
     }
 
-    private static BrokerLink Connect(string host, int port, byte qos)
+    private static BrokerLink Connect(BrokerAddress broker, byte qos)
     {
         BrokerLink client = new(
             new BrokerLinkOptions
             {
-                Host = host,
-                Port = port,
+                Host = broker.Host,
                 ClientId = $"chaos-device-{Environment.ProcessId}-{qos}",
                 SessionExpiry = TimeSpan.FromHours(1),
                 GivesUpMessages = false,   // the broker ends connections all the time here, and no message is to blame
                 MinimumPause = TimeSpan.FromSeconds(0.02),
                 MaximumPause = TimeSpan.FromSeconds(0.1),
-            },
+            }.At(broker),
             handler: null, NullLogger.Instance);
         client.Start();
         return client;

@@ -15,19 +15,18 @@ internal sealed class ChaosReader : IDisposable
     private long _repeats;
     private long _forecasts;
 
-    public ChaosReader(string host, int port)
+    public ChaosReader(BrokerAddress broker)
     {
         _client = new BrokerLink(
             new BrokerLinkOptions
             {
-                Host = host,
-                Port = port,
+                Host = broker.Host,
                 ClientId = $"chaos-reader-{Environment.ProcessId}",
                 SessionExpiry = TimeSpan.FromHours(1),
                 Subscriptions = [new MqttSubscription("streamrnn/chaos/+/+/forecast"), new MqttSubscription("streamrnn/chaos/+/+/anomaly")],
                 MinimumPause = TimeSpan.FromSeconds(0.02),
                 MaximumPause = TimeSpan.FromSeconds(0.1),
-            },
+            }.At(broker),
             Take, NullLogger.Instance);
         _client.Start();
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Durability;
 
@@ -36,7 +37,7 @@ internal sealed record ChaosOutcome(
 /// <summary>A worker, devices and a reader around a broker, for as long as the recording lasts.</summary>
 /// <param name="broker">Null for the worker's own.</param>
 /// <param name="rounds">Ticks of each stream.</param>
-internal sealed class ChaosRun((string Host, int Port)? broker, int rounds)
+internal sealed class ChaosRun(BrokerAddress? broker, int rounds)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
@@ -47,13 +48,13 @@ internal sealed class ChaosRun((string Host, int Port)? broker, int rounds)
     /// <exception cref="CommandFailedException">It cannot be brought to an end; what is missing is said.</exception>
     public ChaosOutcome Play(string folder, int kills, Random random, Action<int> killed)
     {
-        (string host, int port) = broker ?? ("127.0.0.1", FreePort.Find());
-        using ChaosWorker worker = new(broker, port, folder, $"chaos-worker-{Environment.ProcessId}-{Path.GetFileName(folder)}", hasty: kills > 0);
+        BrokerAddress address = broker ?? BrokerAddress.Parse("127.0.0.1", FreePort.Find());
+        using ChaosWorker worker = new(address, broker is null, folder, $"chaos-worker-{Environment.ProcessId}-{Path.GetFileName(folder)}", hasty: kills > 0);
         worker.Start();
         worker.WaitUntilReady();
-        using ChaosReader reader = new(host, port);
+        using ChaosReader reader = new(address);
         WaitUntil(() => reader.IsReady, "the reader is connected");
-        using ChaosDevices devices = new(host, port, rounds, () => reader.ForecastCount);
+        using ChaosDevices devices = new(address, rounds, () => reader.ForecastCount);
 
         for (int kill = 0; kill < kills; kill++)
         {

@@ -1,17 +1,19 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Commands;
 
 namespace StreamRnn.Worker.Chaos;
 
 /// <summary>The worker under test: this executable with the verb <c>run</c>, killed and started again over one data directory.</summary>
-/// <param name="broker">Where it takes its ticks from; null for its own broker, on <paramref name="port"/>.</param>
+/// <param name="broker">Where its ticks come from.</param>
+/// <param name="isEmbedded">Whether the broker is the worker's own.</param>
 /// <param name="hasty">
 /// Commits, confirms, saves and changes segments as often as can be, so that every kill is in the middle of something, and has another number
 /// of shards in each life.
 /// </param>
-internal sealed class ChaosWorker((string Host, int Port)? broker, int port, string folder, string client, bool hasty) : IDisposable
+internal sealed class ChaosWorker(BrokerAddress broker, bool isEmbedded, string folder, string client, bool hasty) : IDisposable
 {
     /// <summary>What a hasty one holds, three lives of four: the states of the other streams come and go.</summary>
     public const int StreamsInMemory = 50;
@@ -25,7 +27,7 @@ internal sealed class ChaosWorker((string Host, int Port)? broker, int port, str
 
     public void Start()
     {
-        string[] link = broker is (string host, int outside) ? ["--host", host, "--port", $"{outside}"] : ["--embedded-broker", $"{port}"];
+        string[] link = isEmbedded ? ["--embedded-broker", $"{broker.Port}"] : ["--host", broker.Url];
         ProcessStartInfo start = OwnExecutable.With(
             ["run", .. link, "--subscribe", "chaos/#", "--qos", "2", "--data-dir", folder, "--probes", $"{_probes}", "--shards", $"{(hasty ? 1 + (_lives % 3) : 2)}"]);
         start.Environment["StreamRnn__Mqtt__ClientId"] = client;

@@ -21,12 +21,19 @@ internal static class ChaosCommand
         Option<string?> broker = new("--broker")
         {
             Description = "Use this broker beside the embedded one; a mosquitto found on the PATH unless given.",
-            HelpName = "HOST:PORT",
+            HelpName = "HOST:PORT|URL",
         };
         broker.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string?>() is string text && !TryParse(text, out _))
-                result.AddError($"--broker is '{text}'; it takes HOST:PORT.");
+            try
+            {
+                if (result.GetValueOrDefault<string?>() is string text)
+                    BrokerArgument.Parse(text);
+            }
+            catch (FormatException e)
+            {
+                result.AddError($"--broker: {e.Message}.");
+            }
         });
         Option<bool> embeddedOnly = new("--embedded-only") { Description = "Leave the outside broker out." };
         Option<bool> outsideOnly = new("--outside-only") { Description = "Leave the embedded broker out." };
@@ -45,8 +52,9 @@ internal static class ChaosCommand
 
     private static int Run(int kills, int seed, string? brokerText, bool embeddedOnly, bool outsideOnly)
     {
-        if (!embeddedOnly && TryParse(brokerText, out (string Host, int Port) named))
-            DeviceClient.Connect(new BrokerLinkOptions { Host = named.Host, Port = named.Port, ClientId = $"chaos-{Environment.ProcessId}", CleanStart = true }, CancellationToken.None).Dispose();
+        BrokerAddress? named = brokerText is null ? null : BrokerArgument.Parse(brokerText);
+        if (!embeddedOnly && named is not null)
+            DeviceClient.Connect(new BrokerLinkOptions { Host = named.Host, ClientId = $"chaos-{Environment.ProcessId}", CleanStart = true }.At(named), CancellationToken.None).Dispose();
         string folder = Directory.CreateTempSubdirectory("streamrnn-chaos-").FullName;
         int rounds = Math.Max(LeastRounds, RoundsPerKill * kills);
         Console.WriteLine($"{ChaosDevices.Streams} streams, {rounds:N0} ticks each, half at QoS 1 and half at QoS 2; first a run that nobody disturbs; workers that are killed "
@@ -58,8 +66,8 @@ internal static class ChaosCommand
             Judge("embedded", broker: null);
         if (!embeddedOnly)
         {
-            using Mosquitto? mosquitto = brokerText is null ? Mosquitto.TryStart() : null;
-            (string Host, int Port)? outside = TryParse(brokerText, out (string, int) given) ? given : mosquitto is null ? null : ("127.0.0.1", mosquitto.Port);
+            using Mosquitto? mosquitto = named is null ? Mosquitto.TryStart() : null;
+            BrokerAddress? outside = named ?? (mosquitto is null ? null : BrokerAddress.Parse("127.0.0.1", mosquitto.Port));
             if (outside is not null)
                 Judge("outside", outside);
             else
@@ -71,7 +79,7 @@ internal static class ChaosCommand
         Console.WriteLine($"{done:N0} kills, {differences:N0} differences in outputs and states" + (differences > 0 ? $"; the data directories are in {folder}" : ""));
         return differences == 0 ? CommandLine.Success : CommandLine.Failure;
 
-        void Judge(string name, (string Host, int Port)? broker)
+        void Judge(string name, BrokerAddress? broker)
         {
             long startedAt = Stopwatch.GetTimestamp();
             ChaosOutcome outcome = new ChaosRun(broker, rounds).Play(Path.Combine(folder, name), kills, new Random(seed), killed =>
@@ -86,15 +94,5 @@ internal static class ChaosCommand
             foreach (string difference in found.Take(ShownDifferences))
                 Console.WriteLine($"  {difference}");
         }
-    }
-
-    private static bool TryParse(string? text, out (string Host, int Port) broker)
-    {
-        broker = default;
-        int colon = text?.LastIndexOf(':') ?? -1;
-        if (colon < 1 || !int.TryParse(text.AsSpan(colon + 1), out int port) || port is < 1 or > 65535)
-            return false;
-        broker = (text![..colon], port);
-        return true;
     }
 }

@@ -19,8 +19,8 @@ internal static class PublishCommand
     public static Command Create()
     {
         Argument<string> data = new("DATA") { Description = "A CSV file, or a folder tree of them." };
-        Option<string> host = new("--host") { Description = "The broker.", DefaultValueFactory = _ => "127.0.0.1" };
-        Option<int> port = Bounded.Option("--port", "Its TCP port.", 1883, value => value is >= 1 and <= 65535, "1 to 65535");
+        Option<string> host = new("--host") { Description = "The broker: a host, or a URL mqtt://, mqtts://, ws:// or wss://.", DefaultValueFactory = _ => "127.0.0.1" };
+        Option<int?> port = new("--port") { Description = "Its port; the usual one of the URL, or 1883, unless given." };
         Option<string?> topic = new("--topic") { Description = "Topic to publish to; of a folder, the first part of each topic. Default: the recording's name." };
         topic.Validators.Add(result =>
         {
@@ -43,25 +43,26 @@ internal static class PublishCommand
         {
             data, host, port, topic, rate, qos, devices, rows, plain, timeColumn, valueColumn, username, passwordFile, json,
         };
+        BrokerArgument.Check(publish, host, port);
         publish.SetAction(parsed =>
         {
             RecordingOptions reading = new() { TimeColumn = parsed.GetValue(timeColumn), ValueColumns = parsed.GetValue(valueColumn) ?? [] };
             IReadOnlyList<RecordingFile> files = RecordingFile.Find(parsed.GetRequiredValue(data));
-            string? password = parsed.GetValue(passwordFile) is string file ? File.ReadAllText(file).TrimEnd('\r', '\n') : null;
+            string? password = parsed.GetValue(passwordFile) is string file ? SecretFile.Read(file) : null;
+            BrokerAddress broker = BrokerAddress.Parse(parsed.GetRequiredValue(host), parsed.GetValue(port));
 
             using StopSignal stop = new();
             using BrokerLink client = DeviceClient.Connect(
                 new BrokerLinkOptions
                 {
-                    Host = parsed.GetRequiredValue(host),
-                    Port = parsed.GetValue(port),
+                    Host = broker.Host,
                     // A session of its own, which goes on after a lost connection: then the broker knows what it has already.
                     ClientId = $"streamrnn-publish-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}",
                     SessionExpiry = SessionExpiry,
                     EndSessionOnStop = true,
                     Username = parsed.GetValue(username),
                     Password = password,
-                },
+                }.At(broker),
                 stop.Token);
             RecordingPlayer player = new(client, (byte)parsed.GetValue(qos), parsed.GetValue(rate));
 

@@ -35,6 +35,6 @@ internal static class DeviceClient
         }
         string reason = client.LastFailure ?? "no answer";
         client.Dispose();
-        throw new CommandFailedException($"cannot connect to the broker at {options.Host}:{options.Port} ({reason}); is it running, and is this its port?");
+        throw new CommandFailedException($"cannot connect to the broker at {options.Address} ({reason}); is it running, and is this its port?");
     }
 }

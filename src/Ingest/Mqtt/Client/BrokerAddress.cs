@@ -72,13 +72,19 @@ public sealed record BrokerAddress
         };
     }
 
-    /// <summary>The URL, without its query, which may hold a token.</summary>
-    public override string ToString()
+    /// <summary>The URL with its query.</summary>
+    public string Url
     {
-        string host = Host.Contains(':') ? $"[{Host}]" : Host;
-        string scheme = Path is null ? "mqtt" : "ws";
-        return $"{scheme}{(IsEncrypted ? "s" : "")}://{host}:{Port}{Path?.Split('?')[0]}";
+        get
+        {
+            string host = Host.Contains(':') ? $"[{Host}]" : Host;
+            string scheme = Path is null ? "mqtt" : "ws";
+            return $"{scheme}{(IsEncrypted ? "s" : "")}://{host}:{Port}{Path}";
+        }
     }
+
+    /// <summary>The URL without its query, which may hold a token.</summary>
+    public override string ToString() => Url.Split('?')[0];
 
     private static BrokerAddress Bare(string text, int? port, bool tls)
     {

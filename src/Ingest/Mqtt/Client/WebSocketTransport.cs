@@ -28,11 +28,9 @@ internal sealed class WebSocketTransport(BrokerLinkOptions options) : BrokerTran
 
     public override void Connect(CancellationToken cancelled)
     {
-        var uri = new Uri(string.Concat(options.Tls is null ? "ws" : "wss", "://", options.Host.Contains(':') ? $"[{options.Host}]" : options.Host,
-            $":{options.Port}", options.WebSocket!.Path));
         _socket.Options.AddSubProtocol("mqtt");
         _socket.Options.CollectHttpResponseDetails = true;
-        foreach ((string name, string value) in options.WebSocket.Headers)
+        foreach ((string name, string value) in options.WebSocket!.Headers)
             _socket.Options.SetRequestHeader(name, value);
         _socket.Options.Proxy = options.Proxy is null ? null : new WebProxy(options.Proxy);
         if (options.Tls is not null)
@@ -44,7 +42,7 @@ internal sealed class WebSocketTransport(BrokerLinkOptions options) : BrokerTran
         }
         try
         {
-            _socket.ConnectAsync(uri, cancelled).GetAwaiter().GetResult();
+            _socket.ConnectAsync(new Uri(options.Address.Url), cancelled).GetAwaiter().GetResult();
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or HttpRequestException or InvalidOperationException)
         {
