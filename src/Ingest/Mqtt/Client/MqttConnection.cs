@@ -27,16 +27,16 @@ internal sealed class MqttConnection : IDisposable
     private readonly MqttSender _sender;
     private readonly IncomingMessages _incoming;
     private readonly TopicAliases _aliases = new();
-    private byte[] _buffer = new byte[64 * 1024];
     private readonly BrokerChannelAdapter _adapter;
     private readonly IMqttClient _client;
     private readonly CancellationTokenSource _over = new();
     private readonly TaskCompletionSource _accepted = new();   // by MqttClient, which sees CONNACK later than we do
     private readonly TaskCompletionSource _ended = new();      // MqttClient is done with the connection
+    private byte[] _buffer = new byte[64 * 1024];
     private Task? _handshake;
     private ReadPace _pace;
     private volatile bool _subscribes;
-    private bool _established;
+    private volatile bool _established;
     private bool _mayGoOn;
     private bool _endedByBroker;
     private bool _blamesPacket;
