@@ -62,12 +62,3 @@ public class MicroBatchBenchmarks
             _workload.Next();
     }
 }
-
-/// <summary>One fused multiply-add of one element at the peak rate of a core: times the multiply-adds of an event it is that event's floor.</summary>
-public class MultiplyAddFloor
-{
-    private const int Rounds = 10_000;
-
-    [Benchmark(OperationsPerInvoke = Rounds * 12 * 16)]
-    public float SixteenLanes() => MultiplyAddPeak.Run(Rounds * 12 * 16 / MultiplyAddPeak.PerRound);
-}

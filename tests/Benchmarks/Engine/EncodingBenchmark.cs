@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using StreamRnn.Cells;
 using StreamRnn.Detection;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Engine;
@@ -23,7 +24,7 @@ public class EncodingBenchmark
     {
         StreamDirectory directory = new(1);
         directory.TryGet("plant/line7/machine1234"u8, "temperature"u8, out int stream);
-        _codec = new ForecastCodec("streamrnn", directory, new ModelMap(EngineBenchmark.Gru32()));
+        _codec = new ForecastCodec("streamrnn", directory, new ModelMap(Gru32()));
         Verdict verdict = new() { N = 1234, Forecast = Number, Lower = Number - 1, Upper = Number + 1, Next = Number, Surprise = 1.3370061f, Score = 0.0213f };
         _forecast = new Forecast { Stream = stream, Kind = 0, Time = 1_767_225_600_000_000_000, Value = 21.5, Verdict = verdict };
     }
@@ -36,4 +37,10 @@ public class EncodingBenchmark
 
     [Benchmark]
     public int Forecast() => _codec.EncodeForecast(in _forecast).Payload.Length;
+
+    private static BareForecaster Gru32()
+    {
+        ModelShape shape = new(CellKind.Gru, inputs: 2, hidden: 32, outputs: 1);
+        return new BareForecaster("gru-32@0000", SequenceModel.Create(shape, new float[new ParameterLayout(shape).Length]));
+    }
 }
