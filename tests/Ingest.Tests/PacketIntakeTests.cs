@@ -221,7 +221,7 @@ public class PacketIntakeTests
         var ledger = new PacketLedger(1, () => { });
         var acknowledgement = new PacketAcknowledgement[1];
         long taken = 0, values = 0;
-        for (int i = 0; i < 5000; i++)
+        for (int i = 0; i < 5000 * Cases.Times; i++)
         {
             byte[] payload = PayloadMutation.Next(random);
             byte qos = (byte)random.Next(2);

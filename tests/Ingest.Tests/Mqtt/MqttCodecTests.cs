@@ -88,7 +88,7 @@ public class MqttCodecTests
         var random = new Random(Seed + index);
         byte[] scratch = new byte[2048];
         byte[] again = new byte[2048];
-        for (int i = 0; i < 1000; i++)
+        for (int i = 0; i < 1000 * Cases.Times; i++)
         {
             Exception? thrown = Record.Exception(() => MqttMutation.Run(sample, random, scratch, again));
             Assert.True(thrown is null, $"seed {Seed}, case {i}: {thrown}");

@@ -44,7 +44,7 @@ internal sealed class WrittenLog : IDisposable
         for (int i = 0; i < values.Length; i++)
         {
             Assert.Equal(TickFault.None, _directory.TryGet(Encoding.UTF8.GetBytes($"plant/{i}"), default, out int stream));
-            ticks[i] = new Tick { Stream = stream, Time = 1_767_225_600_000_000_000 + id * 1_000_000, Value = values[i] };
+            ticks[i] = new Tick { Stream = stream, Time = 1_767_225_600_000_000_000 + (id * 1_000_000L), Value = values[i] };
         }
         _router.Reserve(ticks);
         Packet packet = new() { Topic = "plant"u8, Payload = "1"u8, Qos = qos, PacketId = id, Source = source };
