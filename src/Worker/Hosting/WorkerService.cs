@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Telemetry;
 
@@ -57,10 +58,11 @@ internal sealed class WorkerService(
     private void SayDrained()
     {
         PublishOutcome outputs = worker.Outputs;
+        long refused = worker.Faults.Total - Enum.GetValues<TickFault>().Where(TickFaults.IsExpected).Sum(worker.Faults.Of);
         string more = (outputs.Unconfirmed > 0 ? worker.DataDir is string folder ? $", kept in {folder}" : ", lost: no DataDir" : "")
             + (_unpublished > 0 ? $"; {_unpublished} ticks are published after the next start" : "")
             + (outputs.Dropped > 0 ? $"; {outputs.Dropped} more dropped without a connection" : "")
-            + (worker.Faults.Total > 0 ? $"; {worker.Faults.Total} ticks refused" : "")
+            + (refused > 0 ? $"; {refused} ticks refused" : "")
             + (worker.Engine.Held > 0 ? $"; {worker.Engine.Held} held for the next start" : "");
         Action<ILogger, long, long, long, long, long, long, string> say = worker.LostOutputCount > 0 ? Log.DrainedWithLoss : Log.Drained;
         say(logger, worker.AcceptedTickCount, worker.Engine.Stepped, outputs.Published, outputs.Confirmed, outputs.Rejected, outputs.Unconfirmed, more);

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
+using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 
@@ -92,6 +94,39 @@ public sealed class RefusingBrokerTests
         Assert.Equal(0, again.Terminate());
         Assert.Contains($"{Ticks} outputs: {Ticks} confirmed, 0 refused by the broker, 0 unconfirmed.", again.Log);
         Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task With_a_data_directory_a_stop_that_runs_out_of_time_over_a_silent_broker_is_no_failure()
+    {
+        string folder = Directory.CreateTempSubdirectory("streamrnn-refusing-").FullName;
+        using ManualResetEventSlim letGo = new();
+        using MosquittoBroker mosquitto = new();
+        using FaultyBroker silent = new(mosquitto.Port, [Stick], victims: "-out");
+        using WorkerInProcess worker = WorkerInProcess.Connected(silent.Port, "plant/#", options => options with
+        {
+            DataDir = folder,
+            Mqtt = options.Mqtt with { PublishBufferMessages = 16 },
+        });
+        using (MqttPeer device = new(mosquitto.Port))
+            Play(device);
+        Wait.Until(() => worker.Worker.Outputs.Unconfirmed == 15, "the buffer is full, of outputs and the status");
+
+        LogLines log = new();
+        WorkerService service = new(worker.Worker, duration: null, new NoLifetime(), TimeProvider.System, new Logger<StreamWorker>(log));
+        await service.StopAsync(new CancellationToken(canceled: true));
+        Assert.Null(worker.Worker.Failure);
+        Assert.Equal(0, worker.Worker.LostOutputCount);
+        Assert.Contains(log.AtLeast(LogLevel.Information), line => line.Contains($"15 unconfirmed, kept in {folder}; ", StringComparison.Ordinal));
+
+        letGo.Set();   // the process would end here; a test must drain
+        Wait.Until(() => worker.Worker.Engine.Published == Ticks && worker.Worker.Outputs.Unconfirmed == 0, "it has drained after all");
+
+        void Stick(Socket socket)
+        {
+            socket.Send([0x20, 3, 0, 0, 0]);
+            letGo.Wait();
+        }
     }
 
     /// <summary>What a broker has refused is done with: the log knows it, as it knows what was confirmed.</summary>

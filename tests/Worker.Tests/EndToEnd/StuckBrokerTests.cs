@@ -95,17 +95,18 @@ public sealed class StuckBrokerTests : IDisposable
         socket.Shutdown(SocketShutdown.Both);
         reading.Join();
     }
+}
 
-    private sealed class NoLifetime : IHostApplicationLifetime
+/// <summary>A host that nobody stops.</summary>
+internal sealed class NoLifetime : IHostApplicationLifetime
+{
+    public CancellationToken ApplicationStarted => CancellationToken.None;
+
+    public CancellationToken ApplicationStopping => CancellationToken.None;
+
+    public CancellationToken ApplicationStopped => CancellationToken.None;
+
+    public void StopApplication()
     {
-        public CancellationToken ApplicationStarted => CancellationToken.None;
-
-        public CancellationToken ApplicationStopping => CancellationToken.None;
-
-        public CancellationToken ApplicationStopped => CancellationToken.None;
-
-        public void StopApplication()
-        {
-        }
     }
 }
