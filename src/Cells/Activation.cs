@@ -71,7 +71,7 @@ internal static class Activation
         return TLane.Broadcast(4f) * e / (sum * sum);
     }
 
-    /// <summary>What a dense layer does to a lane of its sums.</summary>
+    /// <summary>Applies the activation of a dense layer to one lane of its sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLane Dense<TLane>(DenseActivation activation, TLane sum) where TLane : struct, ILane<TLane>
     {

@@ -36,7 +36,7 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
     /// <param name="tile">One packed tile.</param>
     /// <param name="x">The first row of [h | x], h padded to whole cache lines.</param>
     /// <param name="stride">Floats from one row to the next.</param>
-    /// <param name="padded">Where x starts in a row.</param>
+    /// <param name="padded">Offset of x within a row.</param>
     /// <param name="inputs">Values of x in a row.</param>
     /// <param name="hidden">Values of h in a row.</param>
     /// <param name="frame">[6] frames, overwritten.</param>
@@ -104,7 +104,7 @@ internal static unsafe class Affine<TLane, TGates, TPanel>
         TPanel.Store(s2, frame + 2 * FrameFloats);
     }
 
-    /// <summary>Two rows, one tile, for what three leave over.</summary>
+    /// <summary>Computes two rows and one tile, for the remainder after blocks of three.</summary>
     /// <inheritdoc cref="SixRows"/>
     [MethodImpl(Kernel)]
     public static void TwoRows(float* tile, float* x, nint stride, nint padded, nint inputs, nint hidden, float* frame)

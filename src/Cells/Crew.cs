@@ -105,7 +105,7 @@ internal sealed class Crew : IDisposable
         }
     }
 
-    /// <summary>Says so before it looks once more, so that a job which comes in between wakes it.</summary>
+    /// <summary>Announces the sleep before a last look at the job, so that a job which arrives in between wakes the thread.</summary>
     private void Sleep()
     {
         lock (_gate)

@@ -1,12 +1,11 @@
 namespace StreamRnn.Cells;
 
-/// <summary>
-/// Which values are dropped while a network is trained, as rates in [0, 1); a value that is kept is divided by 1 - rate. All 0: none, as in evaluation.
-/// </summary>
+/// <summary>Dropout rates in [0, 1) for training; a kept value is divided by 1 - rate. All 0: no dropout, as in evaluation.</summary>
 /// <param name="BetweenLayers">Of what a layer reads from the one below; drawn anew at every step.</param>
 /// <param name="Output">Of what the top layer gives to the dense layers or the head; drawn anew at every step.</param>
 /// <param name="Recurrent">Of the h that U multiplies; one draw for all steps of a window (Gal and Ghahramani, arXiv:1512.05287).</param>
-/// <param name="Seed">What is dropped is a function of seed, row, layer, unit and step alone: the same on any number of threads. Change it with every batch.</param>
+/// <param name="Seed">Seed of the masks. A mask is a function of seed, row, layer, unit and step alone, so it is the same on any number of
+/// threads. Change it with every batch.</param>
 public readonly record struct DropoutSettings(float BetweenLayers = 0, float Output = 0, float Recurrent = 0, ulong Seed = 0)
 {
     /// <exception cref="ArgumentOutOfRangeException">A rate is no rate.</exception>

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace StreamRnn.Cells;
 
 /// <summary>
-/// What distinguishes one cell from another: how the sums of a unit become its next state. A unit's sums are its frame: one lane per
-/// chain of fused multiply-adds, in the order of the cell's gates.
+/// Gate policy of a cell: how the sums of a unit become its next state. A unit's sums are its frame: one lane per chain of fused
+/// multiply-adds, in the order of the cell's gates.
 /// </summary>
 /// <typeparam name="TLane">The vector type; one lane holds as many units.</typeparam>
 /// <typeparam name="TPanel">One lane per gate.</typeparam>
@@ -18,7 +18,9 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <summary>Whether a unit's state is c besides h.</summary>
     static abstract bool HasCell { get; }
 
-    /// <summary>What the weights and biases of a gate are multiplied by when they are packed: 1/2 for a sigmoid, see <see cref="Activation"/>.</summary>
+    /// <summary>
+    /// Factor by which a gate's weights and biases are multiplied when they are packed: 1/2 for a sigmoid, see <see cref="Activation"/>.
+    /// </summary>
     static abstract float Scale(int gate);
 
     /// <summary>Between the last input and the first hidden value of every sum: the place to part the two.</summary>
@@ -37,7 +39,7 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <summary>The same, in place and with all sums in the frame.</summary>
     static abstract void Update(float* frame, float* h, float* c);
 
-    /// <summary>The gates that <see cref="Update"/> works with, for whoever wants to look at them; by the same fractions.</summary>
+    /// <summary>Computes the gates used by <see cref="Update"/>, for inspection, with the same fractions.</summary>
     /// <param name="frame">[Chains] lanes.</param>
     /// <param name="gates">One lane for each gate in the cell's order, <paramref name="step"/> floats apart; overwritten.</param>
     /// <param name="step">Floats from one gate to the next.</param>

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace StreamRnn.Cells;
 
 /// <summary>
-/// C += A B for the way back, where every element of C is one ordered chain of fused multiply-adds over k that goes on from what C holds:
-/// blocks of rows and panels of lanes never change a bit, nor does cutting k into several calls.
+/// C += A B for the backward pass. Every element of C is one ordered chain of fused multiply-adds over k that continues from the value in
+/// C: neither blocks of rows, panels of lanes nor cutting k into several calls changes a bit.
 /// </summary>
 /// <remarks>
 /// A panel of up to four lanes of B and C, six rows at a time: 24 accumulators, 4 weights and a broadcast in 32 registers; three rows in

@@ -31,7 +31,7 @@ internal sealed record GoldenVectors(float[] Inputs, float[] Outputs, float[] St
         return Replay(shape, parameters, inputs);
     }
 
-    /// <summary>What the metadata hold; null where they hold none.</summary>
+    /// <summary>Reads the vectors from the metadata; null where there are none.</summary>
     public static GoldenVectors? Read(SafeTensors file)
     {
         if (!file.Metadata.ContainsKey(InputsKey))
@@ -46,7 +46,7 @@ internal sealed record GoldenVectors(float[] Inputs, float[] Outputs, float[] St
         metadata[StateKey] = Text(State);
     }
 
-    /// <summary>Says where the network first differs from these vectors; null where it does not.</summary>
+    /// <summary>Describes the first difference between the network and these vectors; null where they agree.</summary>
     public string? FirstDifference(ModelShape shape, ReadOnlySpan<float> parameters)
     {
         if (Inputs.Length == 0 || Inputs.Length % shape.EventFloats != 0)

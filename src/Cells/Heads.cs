@@ -1,6 +1,6 @@
 namespace StreamRnn.Cells;
 
-/// <summary>From the raw numbers of a head to what they mean.</summary>
+/// <summary>Converts the raw outputs of a head into quantities.</summary>
 public static class Heads
 {
     /// <param name="head">What the outputs are.</param>
@@ -33,8 +33,8 @@ public static class Heads
     }
 
     /// <summary>
-    /// Puts the quantiles of one value into the order of their levels. A network may cross them; sorted, they are no further from the true
-    /// ones, whatever those are (Chernozhukov, Fernández-Val and Galichon, 2010).
+    /// Sorts the quantiles of one value by level. A network may cross them; sorted, they are no further from the true ones (Chernozhukov,
+    /// Fernández-Val and Galichon, 2010).
     /// </summary>
     /// <param name="quantiles">By rising level.</param>
     public static void Rearrange(Span<float> quantiles) => quantiles.Sort();

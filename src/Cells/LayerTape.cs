@@ -1,8 +1,8 @@
 namespace StreamRnn.Cells;
 
 /// <summary>
-/// What one layer in one direction keeps of a window, for one slice of rows. Step s is the s-th that the layer takes: time s, or T - 1 - s
-/// where it runs backwards.
+/// Forward values of a window that one layer in one direction keeps for the backward pass, for one slice of rows. Step s is the s-th that
+/// the layer takes: time s, or T - 1 - s where it runs backwards.
 /// </summary>
 internal sealed unsafe class LayerTape
 {
@@ -51,7 +51,7 @@ internal sealed unsafe class LayerTape
     /// <summary>Floats of a row of <see cref="HiddenGradients"/>.</summary>
     public int HiddenFloats { get; }
 
-    /// <summary>[rows] of dL/d of what U reads and, of a cell that needs it, of what its gates hand on; working memory.</summary>
+    /// <summary>[rows] of dL/d of the input of U and, for a cell that needs it, of the values its gates pass on; working memory.</summary>
     public float* HiddenGradients => _hiddenGradients.Start;
 
     /// <summary>[rows] of the state before step s; after the last, the final one.</summary>

@@ -35,7 +35,7 @@ public sealed class ModelFile
     /// <summary>SHA-256 of the file's bytes, in lower-case hexadecimal.</summary>
     public string Hash { get; }
 
-    /// <summary>As outputs show it: <c>default@3f2a</c>.</summary>
+    /// <summary>Label in outputs: <c>default@3f2a</c>.</summary>
     public string Label => $"{Name}@{Hash[..4]}";
 
     public ModelShape Shape { get; }
@@ -60,7 +60,7 @@ public sealed class ModelFile
     public static ModelFile Load(string path) => File.Exists(path) ? new(path, File.ReadAllBytes(path))
         : throw new InvalidDataException($"{Missing(path)}.");
 
-    /// <summary>What to say of a path that leads nowhere.</summary>
+    /// <summary>Message for a path without a file.</summary>
     public static string Missing(string path) => $"{path} does not exist; a model file (.safetensors) is expected, so check the path or write one with 'streamrnn train'";
 
     /// <param name="name">What the file is called.</param>
@@ -69,9 +69,9 @@ public sealed class ModelFile
     public static ModelFile Parse(string name, byte[] bytes) => new(name, bytes);
 
     /// <summary>The bytes of a model file, golden vectors included.</summary>
-    /// <param name="shape">What the parameters are of.</param>
+    /// <param name="shape">Shape of the parameters.</param>
     /// <param name="parameters">A block in the order of <see cref="ParameterLayout"/>.</param>
-    /// <param name="metadata">What else a reader should know; architecture and golden vectors are added.</param>
+    /// <param name="metadata">Further metadata; architecture and golden vectors are added.</param>
     public static byte[] Format(ModelShape shape, ReadOnlySpan<float> parameters, IReadOnlyDictionary<string, string> metadata)
     {
         var all = new Dictionary<string, string>(metadata);

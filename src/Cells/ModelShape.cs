@@ -19,7 +19,7 @@ public enum CellKind
     GruResetBefore,
 }
 
-/// <summary>What the outputs of a network mean. A step gives raw numbers, <see cref="Heads"/> turns them into these.</summary>
+/// <summary>Meaning of a network's outputs. A step gives raw numbers, <see cref="Heads"/> converts them.</summary>
 public enum HeadKind
 {
     /// <summary>Values.</summary>
@@ -38,7 +38,7 @@ public enum HeadKind
     Sigmoid,
 }
 
-/// <summary>What a dense layer does to its sums.</summary>
+/// <summary>Activation of a dense layer.</summary>
 public enum DenseActivation
 {
     None,
@@ -109,7 +109,7 @@ public sealed record ModelShape
         }
     } = [];
 
-    /// <summary>What <see cref="Outputs"/> mean.</summary>
+    /// <summary>Meaning of <see cref="Outputs"/>.</summary>
     public HeadKind Head { get; init; }
 
     /// <summary>1, or 2 where the network is bidirectional.</summary>
@@ -144,7 +144,9 @@ public sealed record ModelShape
 
     public override int GetHashCode() => Dense.Aggregate(Sizes.GetHashCode(), HashCode.Combine);
 
-    /// <summary>For people: <c>GRU 2 -> 32 x2 -> 1</c>, <c>bidirectional LSTM tokens of 11 -> 5 -> 16 -> relu 8 -> softmax 11</c>.</summary>
+    /// <summary>
+    /// Short form for display: <c>GRU 2 -> 32 x2 -> 1</c>, <c>bidirectional LSTM tokens of 11 -> 5 -> 16 -> relu 8 -> softmax 11</c>.
+    /// </summary>
     public override string ToString()
     {
         string cell = Cell == CellKind.GruResetBefore ? "GRU (reset before)" : Cell.ToString().ToUpperInvariant();

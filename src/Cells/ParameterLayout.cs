@@ -5,7 +5,7 @@ public readonly record struct Slot(int Offset, int Rows, int Columns)
 {
     public int Length => Rows * Columns;
 
-    /// <summary>Some of the rows.</summary>
+    /// <summary>Slot of a range of rows.</summary>
     public Slot Part(int first, int count) => new(Offset + first * Columns, count, Columns);
 
     public Span<float> In(Span<float> block) => block.Slice(Offset, Length);
@@ -15,7 +15,7 @@ public readonly record struct Slot(int Offset, int Rows, int Columns)
 
 /// <summary>A slot under the name that PyTorch gives it.</summary>
 /// <param name="Name"><c>rnn.weight_ih_l0</c>, ..., <c>head.bias</c>.</param>
-/// <param name="Slot">Where it lies.</param>
+/// <param name="Slot">Position in the block.</param>
 /// <param name="Dimensions">As in a state dict: a bias has one.</param>
 public sealed record Parameter(string Name, Slot Slot, IReadOnlyList<int> Dimensions);
 

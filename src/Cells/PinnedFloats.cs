@@ -16,7 +16,7 @@ internal sealed unsafe class PinnedFloats
         Start = (float*)((address + LineBytes - 1) & -LineBytes);
     }
 
-    /// <summary>So many floats in whole cache lines.</summary>
+    /// <summary>Rounds a number of floats up to whole cache lines.</summary>
     public static int WholeLines(int floats) => checked((floats + 15) / 16 * 16);
 
     public int Length { get; }

@@ -123,7 +123,9 @@ internal sealed unsafe partial class Recurrent<TLane, TGates, TPanel> : Recurren
         return 1;
     }
 
-    /// <summary>Every sum reads all of h, so the next h is put aside until the last tile is done; a single pass has nobody to wait for.</summary>
+    /// <summary>
+    /// Every sum reads all of h, so the next h is set aside until the last tile is done; a single pass writes it at once.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void StepOne(float* x, float* state, float* work, bool backwards)
     {

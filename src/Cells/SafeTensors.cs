@@ -34,7 +34,7 @@ public sealed class SafeTensors
     private readonly Dictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
 
-    /// <param name="file">What error messages call it.</param>
+    /// <param name="file">Name of the file in error messages.</param>
     /// <param name="bytes">The whole file; kept.</param>
     /// <exception cref="InvalidDataException">Names the file, the place, what was found and what to do.</exception>
     public SafeTensors(string file, byte[] bytes)

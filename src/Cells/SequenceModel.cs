@@ -15,12 +15,12 @@ public abstract class SequenceModel
     /// <summary>Where the top layer's h starts within the row; <see cref="ModelShape.Hidden"/> floats in their natural order.</summary>
     public int TopHiddenOffset => HiddenOffset(Shape.Layers - 1);
 
-    /// <summary>Where a layer's h, which is its output, starts within the row. After a step every layer's is there.</summary>
+    /// <summary>Offset of a layer's h, which is its output, within the row. After a step every layer's h is there.</summary>
     /// <param name="layer">From the lowest.</param>
     public int HiddenOffset(int layer) => layer * Shape.StateVariables * Shape.PaddedHidden;
 
     /// <summary>Packs the parameters for this machine.</summary>
-    /// <param name="shape">What they are the parameters of.</param>
+    /// <param name="shape">Shape of the parameters.</param>
     /// <param name="parameters">A block in the order of <see cref="ParameterLayout"/>.</param>
     public static SequenceModel Create(ModelShape shape, ReadOnlySpan<float> parameters) => Create(shape, parameters, LaneWidth.Floats);
 
@@ -41,7 +41,7 @@ public abstract class SequenceModel
         };
     }
 
-    /// <summary>Why a network of this shape cannot step with events, for people; null where it can.</summary>
+    /// <summary>Reason why a network of this shape cannot step with events; null where it can.</summary>
     internal static string? WhyNoSteps(ModelShape shape) => shape switch
     {
         { Bidirectional: true } => $"{shape} is bidirectional: it needs the future and cannot step with events; train it with bidirectional=False",

@@ -8,13 +8,15 @@ internal sealed class StateDict
     private const string Anchor = "weight_ih_l0", ActivationsKey = "dense_activations", HeadKey = "head";
     private readonly SafeTensors _file;
 
-    /// <summary>What stands before <c>weight_ih_l0</c>: <c>rnn.</c> in our own files.</summary>
+    /// <summary>Prefix of <c>weight_ih_l0</c>: <c>rnn.</c> in our own files.</summary>
     private readonly string _prefix;
 
     /// <summary>What stands before <c>.weight</c> of the embedding; null where there is none.</summary>
     private readonly string? _embedding;
 
-    /// <summary>What stands before <c>.weight</c> of the dense layers, in the order in which they follow the recurrent one; the last is the head.</summary>
+    /// <summary>
+    /// Prefixes of <c>.weight</c> of the dense layers, in the order in which they follow the recurrent one; the last is the head.
+    /// </summary>
     private readonly string[] _dense;
 
     public StateDict(SafeTensors file)
@@ -52,7 +54,7 @@ internal sealed class StateDict
         _ => "rnn_tanh",
     };
 
-    /// <summary>What a file says in its metadata that its matrices do not.</summary>
+    /// <summary>Metadata of the shape that the matrices do not show.</summary>
     public static IEnumerable<(string Key, string Value)> Describe(ModelShape shape)
     {
         yield return ("architecture", shape.ToString());

@@ -1,6 +1,9 @@
 namespace StreamRnn.Cells;
 
-/// <summary>What the sums of a layer, or of some of its gates, keep of a window for one slice of rows. Step s is the s-th that the layer takes.</summary>
+/// <summary>
+/// Forward values of a window that the sums of a layer, or of some of its gates, keep for the backward pass, for one slice of rows. Step s
+/// is the s-th that the layer takes.
+/// </summary>
 internal sealed unsafe class SumsTape
 {
     /// <summary>Rows of a slice. Fixed, because the gradients of slices are added one after the other, whatever thread they come from (decision 7).</summary>

@@ -1,6 +1,6 @@
 namespace StreamRnn.Cells;
 
-/// <summary>Which steps of a window the head speaks at.</summary>
+/// <summary>Steps of a window that have outputs.</summary>
 public enum OutputsAt
 {
     EveryStep,
@@ -26,7 +26,7 @@ public sealed class WindowBatch
     /// <param name="shape">The network's.</param>
     /// <param name="maxRows">The largest B.</param>
     /// <param name="maxSteps">The largest T.</param>
-    /// <param name="at">Where the head speaks.</param>
+    /// <param name="at">Steps that have outputs.</param>
     public WindowBatch(ModelShape shape, int maxRows, int maxSteps, OutputsAt at)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxRows);
@@ -59,15 +59,15 @@ public sealed class WindowBatch
     public Span<int> Tokens => _tokens.AsSpan(0, Shape.Vocabulary > 0 ? Steps * Rows : 0);
 
     /// <summary>
-    /// [B] steps of each row, 1 to T; T unless the caller says otherwise. Beyond them the state stands still, outputs are 0 and nothing has
-    /// a gradient, whatever the inputs hold there.
+    /// [B] steps of each row, 1 to T; T unless set. Beyond them the state is unchanged, outputs are 0 and gradients are zero, whatever the
+    /// inputs hold there.
     /// </summary>
     public Span<int> Lengths => _lengths.AsSpan(0, Rows);
 
     /// <summary>[layers * directions, state variables (h, then c), B, H] before the first step; zero unless the caller fills it.</summary>
     public Span<float> Initial => _initial.AsSpan(0, StateFloats * Rows);
 
-    /// <summary>As <see cref="Initial"/>, after the last step of each row.</summary>
+    /// <summary>Final state of each row, laid out as <see cref="Initial"/>, after its last step.</summary>
     public Span<float> Final => _final.AsSpan(0, StateFloats * Rows);
 
     /// <summary>[T, B, O] or, of the last step, [B, O]. O is the number of outputs, or directions * H where there is no head.</summary>
@@ -79,7 +79,7 @@ public sealed class WindowBatch
     /// <summary>dL/d<see cref="Final"/>; zero unless the caller fills it.</summary>
     public Span<float> FinalGradients => _finalGradients.AsSpan(0, StateFloats * Rows);
 
-    /// <summary>Whether the way back also fills <see cref="InputGradients"/> and <see cref="InitialGradients"/>.</summary>
+    /// <summary>True if the backward pass also fills <see cref="InputGradients"/> and <see cref="InitialGradients"/>.</summary>
     public bool WantsInputGradients
     {
         get;
@@ -106,7 +106,7 @@ public sealed class WindowBatch
 
     private int StateFloats => Shape.Layers * Shape.Directions * Shape.StateVariables * Shape.Hidden;
 
-    /// <summary>Another B and T. Lengths are all T afterwards, initial state and final gradients zero.</summary>
+    /// <summary>Sets B and T. Lengths become T, initial state and final gradients zero.</summary>
     public void Resize(int rows, int steps)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
@@ -119,6 +119,6 @@ public sealed class WindowBatch
         FinalGradients.Clear();
     }
 
-    /// <summary>Stateful training: the next window begins where this one ended.</summary>
+    /// <summary>Copies the final state to the initial one: stateful training, where a window continues the one before.</summary>
     public void CarryState() => Final.CopyTo(Initial);
 }

@@ -64,7 +64,7 @@ internal sealed unsafe class WindowHead<TLane> where TLane : struct, ILane<TLane
         }
     }
 
-    /// <summary>Puts the gradients of a tape where the parameters lie.</summary>
+    /// <summary>Adds the gradients of a tape at the positions of the parameters.</summary>
     public void Unpack(HeadTape tape, Span<float> gradient)
     {
         for (int i = 0; i < _layers.Length; i++)
@@ -77,7 +77,7 @@ internal sealed unsafe class WindowHead<TLane> where TLane : struct, ILane<TLane
     }
 }
 
-/// <summary>What the dense layers and the head keep of the cells of a slice: values, gradients, and those of the weights.</summary>
+/// <summary>Values of the dense layers and the head for the cells of a slice: values, gradients, and those of the weights.</summary>
 internal sealed unsafe class HeadTape
 {
     private readonly PinnedFloats[] _values, _valueGradients, _gradients;
@@ -95,7 +95,7 @@ internal sealed unsafe class HeadTape
         _gradients = [.. sizes.Skip(1).Select((units, i) => new PinnedFloats(checked(units * PinnedFloats.WholeLines(sizes[i]) + PinnedFloats.WholeLines(units))))];
     }
 
-    /// <summary>Where the last values are.</summary>
+    /// <summary>Index of the last values.</summary>
     public int Last => _sizes.Length - 1;
 
     /// <summary>Of each layer, [units, inputs in whole cache lines] and then the bias.</summary>

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace StreamRnn.Cells;
 
 /// <summary>
-/// One layer in one direction over the steps of a window, for a slice of rows: each step on frames of its own, and the way back over them.
+/// One layer in one direction over the steps of a window, for a slice of rows: each step on a separate frame, and the backward pass over
+/// them.
 /// </summary>
 internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TLane>
 {
@@ -17,14 +18,14 @@ internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TL
 
     public abstract void SetParameters(ReadOnlySpan<float> parameters);
 
-    /// <summary>Puts the gradients of a tape where the parameters lie.</summary>
+    /// <summary>Adds the gradients of a tape at the positions of the parameters.</summary>
     public abstract void Unpack(LayerTape tape, Span<float> gradient);
 
     /// <summary>From the state before step 0 and the inputs, both on the tape, to everything else on it.</summary>
     /// <param name="tape">Of a slice.</param>
     /// <param name="steps">T.</param>
     /// <param name="lengths">Steps of each row.</param>
-    /// <param name="masked">Whether U reads h through the tape's mask.</param>
+    /// <param name="masked">True if U reads h through the tape's mask.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Forward(LayerTape tape, int steps, ReadOnlySpan<int> lengths, bool masked)
     {
@@ -42,7 +43,7 @@ internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TL
         }
     }
 
-    /// <summary>From dL/dstate after the last step, on the tape, back to that before the first, with dL/dweights on the way.</summary>
+    /// <summary>Goes back from dL/dstate after the last step, on the tape, to that before the first, and accumulates dL/dweights.</summary>
     /// <param name="tape">Of a slice, as <see cref="Forward"/> left it.</param>
     /// <param name="steps">T.</param>
     /// <param name="lengths">Steps of each row.</param>
@@ -84,16 +85,18 @@ internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TL
         }
     }
 
-    /// <summary>From the state before a step and its operands to its frames and, for the rows that move, the state after it.</summary>
+    /// <summary>
+    /// Computes the frames of a step from the state before it and its operands and, for the rows that move, the state after it.
+    /// </summary>
     protected abstract void Step(LayerTape tape, int step, int* active, int count);
 
     /// <summary>From dL/dstate after a step to that before it, with the gradients of sums and inputs.</summary>
     /// <param name="tape">Of a slice.</param>
     /// <param name="step">The step.</param>
-    /// <param name="place">Where in its chunk.</param>
+    /// <param name="place">Index in its chunk.</param>
     /// <param name="active">[count] rows that moved.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="masked">Whether U read h through the tape's mask.</param>
+    /// <param name="count">Number of active rows.</param>
+    /// <param name="masked">True if U read h through the tape's mask.</param>
     /// <param name="inputGradients">[rows], added to; null where nobody asks.</param>
     protected abstract void StepBack(LayerTape tape, int step, int place, int* active, int count, bool masked, float* inputGradients);
 

@@ -13,7 +13,7 @@ public abstract class WindowNetwork : IDisposable
 
     public ParameterLayout Layout { get; }
 
-    /// <param name="shape">What the parameters are of.</param>
+    /// <param name="shape">Shape of the parameters.</param>
     /// <param name="maxRows">Rows of the largest batch.</param>
     /// <param name="maxSteps">Steps of the longest window.</param>
     /// <param name="threads">Threads that share the rows of a batch, the caller's included. The numbers do not depend on it.</param>

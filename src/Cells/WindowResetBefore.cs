@@ -109,7 +109,9 @@ internal sealed unsafe class WindowResetBefore<TLane> : WindowLayer<TLane> where
         _candidate.AddWeightGradients(tape.Sums[1], firstStep, steps);
     }
 
-    /// <summary>From dL/dh' to dL/dn and the gradient of the sum of z, side by side, and to the part of dL/dh that passes neither.</summary>
+    /// <summary>
+    /// Computes, from dL/dh', the gradients dL/dn and of the sum of z, side by side, and the part of dL/dh that passes neither.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void BlendBack(LayerTape tape, int step, int tile, int row)
     {

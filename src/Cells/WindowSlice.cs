@@ -44,7 +44,7 @@ internal sealed unsafe class WindowSlice
     /// <summary>Floats from one row of <see cref="OutputGradients"/> to the next.</summary>
     public int OutputStride => PinnedFloats.WholeLines(OutputFloats);
 
-    /// <summary>Everything whose sum over the slices is a gradient of parameters.</summary>
+    /// <summary>Partial gradients whose sums over the slices are gradients of parameters.</summary>
     public PinnedFloats[] Gradients { get; private set; } = [];
 
     private bool EveryStep => _batch.At == OutputsAt.EveryStep;
@@ -79,7 +79,9 @@ internal sealed unsafe class WindowSlice
         }
     }
 
-    /// <summary>Writes what a layer reads: the event, the embedding of its token, or the layer below. Zeros where a row stands still.</summary>
+    /// <summary>
+    /// Writes the inputs of a layer: the event, the embedding of its token, or the outputs of the layer below. Zeros where a row has ended.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Feed(int layer, int direction, float* embedding)
     {
@@ -110,7 +112,7 @@ internal sealed unsafe class WindowSlice
         }
     }
 
-    /// <summary>h of both directions after the step at a time, before dropout; zeros where the row stands still.</summary>
+    /// <summary>Copies h of both directions after the step at a time, before dropout; zeros where the row has ended.</summary>
     public void CopyOutput(int layer, int time, int row, float* to)
     {
         var output = new Span<float>(to, OutputFloats);
@@ -184,7 +186,7 @@ internal sealed unsafe class WindowSlice
                     StateOf(_batch.FinalGradients, i, variable, row).CopyTo(State(_tapes[i].StateGradients, _tapes[i], variable, row));
     }
 
-    /// <summary>From the head back to the top layer.</summary>
+    /// <summary>Carries gradients from the head to the top layer.</summary>
     public void LeaveHead()
     {
         for (int cell = 0; cell < Cells; cell++)
@@ -211,7 +213,7 @@ internal sealed unsafe class WindowSlice
         return EveryStep ? Head.ValueGradients(0) + direction * _shape.Hidden : null;
     }
 
-    /// <summary>[T, rows, inputs in whole cache lines]: dL/d of what a layer reads. Null where nobody asks.</summary>
+    /// <summary>[T, rows, inputs in whole cache lines] of dL/d of a layer's inputs. Null where they are not wanted.</summary>
     public float* InputGradients(int layer) => layer > 0 || WantsInputGradients ? _inputGradients[layer].Start : null;
 
     public void ClearInputGradients(int layer)
@@ -220,7 +222,7 @@ internal sealed unsafe class WindowSlice
             new Span<float>(InputGradients(layer), _batch.Steps * Rows * PinnedFloats.WholeLines(_shape.InputsOf(layer))).Clear();
     }
 
-    /// <summary>From a layer back to the one below, or to the batch.</summary>
+    /// <summary>Carries gradients from a layer to the one below, or to the batch.</summary>
     public void LeaveLayer(int layer)
     {
         int inputs = _shape.InputsOf(layer);

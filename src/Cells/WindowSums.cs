@@ -61,7 +61,7 @@ internal sealed unsafe class WindowSums<TLane, TGates, TPanel>
     public void Forward(SumsTape tape, int step) =>
         _recurrent.Sums(tape.Operands(step), tape.OperandFloats, tape.Rows, tape.Frames(step), tape.Rows * (nint)Affine<TLane, TGates, TPanel>.FrameFloats);
 
-    /// <summary>What U multiplied += dL/dsums U.</summary>
+    /// <summary>Adds dL/dsums U to the gradient of the operand of U.</summary>
     /// <param name="tape">Of a slice.</param>
     /// <param name="sums">[rows] of dL/dsums.</param>
     /// <param name="hidden">[rows], added to.</param>
@@ -69,7 +69,7 @@ internal sealed unsafe class WindowSums<TLane, TGates, TPanel>
     public void AddHiddenGradients(SumsTape tape, float* sums, float* hidden, nint stride) =>
         PassThrough(tape, sums, _recurrentRows.Start, RecurrentStride, hidden, stride, _padded);
 
-    /// <summary>What W multiplied += dL/dsums W.</summary>
+    /// <summary>Adds dL/dsums W to the gradient of the operand of W.</summary>
     /// <param name="tape">Of a slice.</param>
     /// <param name="sums">[rows] of dL/dsums.</param>
     /// <param name="inputs">[rows, inputs in whole cache lines], added to.</param>
@@ -90,7 +90,7 @@ internal sealed unsafe class WindowSums<TLane, TGates, TPanel>
         AddWeightGradients(tape, firstStep, steps, _padded + _inputs, 1, 0, TGates.Chains);
     }
 
-    /// <summary>Puts the gradients of a tape where the parameters lie.</summary>
+    /// <summary>Adds the gradients of a tape at the positions of the parameters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Unpack(SumsTape tape, Span<float> gradient)
     {
@@ -113,7 +113,7 @@ internal sealed unsafe class WindowSums<TLane, TGates, TPanel>
         }
     }
 
-    /// <summary>Which chain of dL/dsums a gate's hidden values have a part in: see <see cref="IGates{TLane, TPanel}.Backward"/>.</summary>
+    /// <summary>Chain of dL/dsums in which a gate's hidden values take part: see <see cref="IGates{TLane, TPanel}.Backward"/>.</summary>
     private static int RecurrentChain(int gate) => (gate + Parted) % Gates;
 
     /// <summary>Gate after gate where padding lies between them.</summary>

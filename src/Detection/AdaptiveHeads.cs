@@ -51,7 +51,7 @@ internal abstract class AdaptiveHeads
 
     protected int RingStart { get; }
 
-    /// <summary>Where P starts; the rest is P.</summary>
+    /// <summary>Start of P, which fills the rest.</summary>
     public int CovarianceStart { get; }
 
     /// <summary>The heads for this machine's lanes.</summary>
@@ -69,7 +69,7 @@ internal abstract class AdaptiveHeads
             state[CovarianceStart + CovarianceRow(i) + i] = InitialVariance;
     }
 
-    /// <summary>Where a row's features go before <see cref="File"/>.</summary>
+    /// <summary>Features of a row before <see cref="File"/>.</summary>
     /// <param name="row">Rows seen before this one.</param>
     public Span<float> Features(Span<float> state, long row) => state.Slice(FeaturesStart(row), FeatureCount);
 

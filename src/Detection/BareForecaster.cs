@@ -33,7 +33,7 @@ public sealed class BareForecaster : Forecaster
         StreamOf(row).Initialise(steps);
     }
 
-    /// <summary>The normaliser goes on.</summary>
+    /// <summary>Keeps the normaliser; the recurrent state starts at zero.</summary>
     public override void Adopt(Span<float> row, Forecaster before, Span<float> rowBefore)
     {
         base.Adopt(row, before, rowBefore);

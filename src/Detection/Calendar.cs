@@ -2,7 +2,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Detection;
 
-/// <summary>Where an instant lies in the day and in the week, UTC. Times are nanoseconds since 1970.</summary>
+/// <summary>Position of an instant in the day and in the week, UTC. Times are nanoseconds since 1970.</summary>
 internal static class Calendar
 {
     public const int FeatureCount = 2 * (DayHarmonics + WeekHarmonics);
@@ -13,7 +13,7 @@ internal static class Calendar
     private const long Week = 7 * Day;
     private const long Year = 31_556_952_000_000_000;   // 365.2425 days, the Gregorian mean
 
-    /// <summary>Which of <see cref="SeasonProfile.SlotCount"/> equal parts of the day.</summary>
+    /// <summary>Index of the time among <see cref="SeasonProfile.SlotCount"/> equal parts of the day.</summary>
     public static int Slot(long time) => (int)(Phase(time, Day) / (Day / SeasonProfile.SlotCount));
 
     /// <summary>Sines and cosines of 1 to 4 times the time of day and of 1 to 2 times the time of week.</summary>

@@ -4,10 +4,10 @@ using System.Runtime.Intrinsics;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// The forecast that is published: the last value plus a change, which is a linear function of the change the network's head expects and of
-/// the last seven changes seen. Its weights start at zero, so a stream is forecast to stay where it is until it shows otherwise; they then
-/// follow it by recursive least squares with weights that walk at random, as in <see cref="AdaptiveHeads"/>. On a random walk, such as a
-/// price, they stay near zero; where the head knows the time of day they follow the head.
+/// Makes the published forecast: the last value plus a change, a linear function of the change that the network's head expects and of the
+/// last seven changes. Its weights start at zero, so a stream is forecast to stay where it is until it shows otherwise; they follow it by
+/// recursive least squares with random-walk weights, as in <see cref="AdaptiveHeads"/>. On a random walk, such as a price, they stay near
+/// zero; where the head has learned the time of day they follow the head.
 /// </summary>
 /// <remarks>Changes are in z, divided by their running mean size. Vectors of eight, folded in one order: the same bits on every machine.</remarks>
 internal struct ChangeHead

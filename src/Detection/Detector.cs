@@ -3,8 +3,8 @@ using StreamRnn.Cells;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// All that one stream's scoring remembers, adaptive heads and recurrent state apart. Lives in the stream's state row, so it holds plain
-/// numbers only and starts as all zero.
+/// Scoring state of one stream, without adaptive heads and recurrent state. Lies in the stream's state row, so it holds plain numbers only
+/// and starts as all zero.
 /// </summary>
 internal struct Detector
 {
@@ -72,7 +72,7 @@ internal struct Detector
         return _rows == 0 ? (_z, 0, 0) : (_z, _z - before, _z - _headZ);
     }
 
-    /// <summary>Says how unusual the value just taken in was.</summary>
+    /// <summary>Scores how unusual the latest value was.</summary>
     public void Judge(double value, float error, float farError, ref Verdict verdict)
     {
         int age = (int)Math.Min(_rows, OldestAge);
@@ -98,8 +98,8 @@ internal struct Detector
 
     /// <summary>Remembers the forecast of the next value and ends the row.</summary>
     /// <param name="value">The one just taken in.</param>
-    /// <param name="headZ">What the head says the next z will be.</param>
-    /// <param name="isTrained">Whether that head was trained for it: then its word is published as it is.</param>
+    /// <param name="headZ">The head's forecast of the next z.</param>
+    /// <param name="isTrained">True if the head was trained for it: its forecast is then published unchanged.</param>
     public void Expect(double value, float headZ, bool isTrained, ref Verdict verdict)
     {
         _headZ = headZ;

@@ -5,9 +5,9 @@ using StreamRnn.Cells;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// The full detector around a recurrent network: normalise, compare with the forecasts, weigh the evidence, step the network, forecast.
-/// A network with a head of its own makes the one-step forecast; without one, adaptive heads on its hidden state do. The scores are made in
-/// the same way whoever forecasts.
+/// The full detector around a recurrent network: normalises, compares with the forecasts, weighs the evidence, steps the network,
+/// forecasts. A network with a head makes the one-step forecast; without one, adaptive heads on its hidden state do. Scores are made in the
+/// same way in both cases.
 /// </summary>
 /// <remarks>
 /// A stream's row: [recurrent state | <see cref="Detector"/> | <see cref="AdaptiveHeads"/> | memory of the <see cref="ValueEncoder"/>, if
@@ -57,7 +57,10 @@ public sealed class DetectorForecaster : Forecaster
         _heads.Initialise(HeadsOf(row));
     }
 
-    /// <summary>Normaliser, histograms, seasons, records and the alarm gate's habits go on; the heads know the network's state and begin anew with it.</summary>
+    /// <summary>
+    /// Keeps normaliser, histograms, seasons, records and the alarm gate's history; the heads depend on the network's state and start anew
+    /// with it.
+    /// </summary>
     public override void Adopt(Span<float> row, Forecaster before, Span<float> rowBefore)
     {
         if (before is not DetectorForecaster detector)
@@ -103,7 +106,7 @@ public sealed class DetectorForecaster : Forecaster
             Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref row, i)));
     }
 
-    /// <summary>Everything that needs the forecasts made before and not the new hidden state.</summary>
+    /// <summary>Computes everything that needs the earlier forecasts and not the new hidden state.</summary>
     private void Judge(Span<float> row, Batch batch, int i)
     {
         ref Detector detector = ref DetectorOf(row);
@@ -147,7 +150,7 @@ public sealed class DetectorForecaster : Forecaster
 
     private Span<float> MemoryOf(Span<float> row) => row[_memoryStart..];
 
-    /// <summary>For tests.</summary>
+    /// <summary>Exposed for tests.</summary>
     internal AdaptiveHeads Heads => _heads;
 
     internal Span<float> HeadsOf(Span<float> row) => row.Slice(_headsStart, _heads.Floats);

@@ -2,7 +2,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Detection;
 
-/// <summary>What a network sees of a stream, and the working memory of a batch that is encoded so.</summary>
+/// <summary>Inputs of a network for a stream, and the working memory of a batch that is encoded in this way.</summary>
 internal static class Encoder
 {
     /// <summary>The inputs z, and its difference to the z before where the network takes two.</summary>

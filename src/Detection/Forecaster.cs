@@ -3,8 +3,8 @@ using StreamRnn.Cells;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// What the engine drives: turns each new value of a stream into a verdict on it and a forecast of the next one. Immutable and shared by
-/// every shard; all that changes between two values is in the stream's state row, which starts with the recurrent state.
+/// Interface of a model to the engine: turns each new value of a stream into a verdict on it and a forecast of the next one. Immutable and
+/// shared by every shard; all that changes between two values is in the stream's state row, which starts with the recurrent state.
 /// </summary>
 public abstract class Forecaster
 {
@@ -50,7 +50,7 @@ public abstract class Forecaster
     public virtual long StepsOf(Span<float> row) => 0;
 }
 
-/// <summary>Up to a capacity of observations, at most one per stream; structure of arrays, [Count] each.</summary>
+/// <summary>A batch of observations, at most one per stream; structure of arrays, [Count] each.</summary>
 public class StepBatch(int capacity)
 {
     public int Capacity => Rows.Length;
@@ -70,7 +70,7 @@ public class StepBatch(int capacity)
     public Verdict[] Verdicts { get; } = new Verdict[capacity];
 }
 
-/// <summary>What a step says of one observation. Unknown numbers are NaN here and null or empty outside.</summary>
+/// <summary>Result of a step for one observation. Unknown numbers are NaN here and null or empty outside.</summary>
 public struct Verdict
 {
     /// <summary>Steps of this stream so far, this one included.</summary>
@@ -100,7 +100,7 @@ public struct Verdict
     /// <summary>The gate rests: the stream is new, or an alarm was raised a short while ago.</summary>
     public bool Muted;
 
-    /// <summary>What the surprise is made of.</summary>
+    /// <summary>Evidence that makes up the surprise.</summary>
     public Evidence Evidence;
 }
 

@@ -26,7 +26,7 @@ public static class ForecasterFile
     public const string ZScore = "zscore";
     public const string Stream = "stream";
 
-    /// <summary>What a model says that takes windows only.</summary>
+    /// <summary>Metadata value of a model that takes windows only.</summary>
     public const string Window = "window";
 
     /// <summary>Metadata with the constants of the stream encoder.</summary>

@@ -29,7 +29,7 @@ public sealed record GoldenForecasts
     /// <summary>Row, forecast of the next one, and the interval around the forecast of this one, of each row recorded, in their order.</summary>
     public required double[][] Rows { get; init; }
 
-    /// <summary>What the forecaster says now, as metadata.</summary>
+    /// <summary>Records the forecaster's current forecasts as metadata.</summary>
     /// <param name="rowsUntilFull">Rows until a stream's memory is full.</param>
     public static string Record(Forecaster forecaster, long start, long interval, double[] values, int rowsUntilFull)
     {
@@ -38,7 +38,7 @@ public sealed record GoldenForecasts
         return JsonSerializer.Serialize(golden with { Rows = golden.Run(forecaster) }, Options);
     }
 
-    /// <summary>How many numbers a model's file records; 0 where it has none.</summary>
+    /// <summary>Number of values recorded in a model's file; 0 where it has none.</summary>
     public static int Count(ModelFile file) => file.Metadata.TryGetValue(Key, out string? json) ? 3 * Parse(file.Name, json).Rows.Length : 0;
 
     /// <summary>Does what was recorded come out?</summary>

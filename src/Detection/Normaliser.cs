@@ -11,7 +11,7 @@ internal struct Normaliser
     /// <summary>Rows after which the averages forget exponentially.</summary>
     private const double Memory = 8000;
 
-    /// <summary>Values beyond are taken for this one, so that no difference or square of scales overflows.</summary>
+    /// <summary>Values beyond are clamped to this one, so that no difference or square of scales overflows.</summary>
     private const double Largest = 1e300;
 
     /// <summary>Rows from which outliers are cut before they are learned.</summary>
@@ -64,7 +64,7 @@ internal struct Normaliser
         return scale <= 1e-12 * Math.Abs(_mean) ? 0 : (float)Elementary.Asinh(Clamp(deviation / scale));
     }
 
-    /// <summary>From z back to a value; finite for every z.</summary>
+    /// <summary>Maps z back to a value; finite for every z.</summary>
     public readonly double Denormalise(double z) => Finite(_mean + _scale * Elementary.Sinh(z));
 
     /// <summary>The nearest finite value.</summary>

@@ -1,8 +1,8 @@
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// How far a raw value lies outside everything seen before, as a share of the range seen: 1 from 5 % of the range on. An extreme that
-/// is not met again within 3000 rows is forgotten, so that one broken reading does not blind the rule for ever.
+/// Distance of a raw value from everything seen before, as a share of the range seen: 1 from 5 % of the range on. An extreme that does not
+/// recur within 3000 rows is forgotten, so that one broken reading does not blind the rule for ever.
 /// </summary>
 /// <remarks>
 /// On the Numenta benchmark this costs 0.1 points against remembering everything (4 seeds, 77.9 to 77.8); to count an extreme only after

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// What is usual at this half hour of the day: a mean, a spread and a count per slot, and one spread common to all. Gives the signed
-/// deviation from it in spreads.
+/// Usual values for each half hour of the day: a mean, a spread and a count per slot, and one common spread. Gives the signed deviation
+/// from them in spreads.
 /// </summary>
 internal struct SeasonProfile
 {

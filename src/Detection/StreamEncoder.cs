@@ -125,13 +125,13 @@ public sealed class StreamEncoder : ValueEncoder
         return Forecast(value, highway, median, Math.Min(own[0], median), Math.Max(own[^1], median), ResidualOf(horizon));
     }
 
-    /// <summary>What the network is to say of a change that came: in residuals, beyond the highway's forecast.</summary>
+    /// <summary>Target of the network for an observed change: the residual beyond the highway's forecast, in residuals.</summary>
     /// <param name="value">The one just taken in.</param>
     /// <param name="later">The one that came at the horizon.</param>
     public float Target(ReadOnlySpan<float> memory, double value, double later, int horizon) =>
         IsYoung(PastOf(memory).Rows) ? float.NaN : (float)((ChangeOf(value, later) - Highway(memory)[horizon]) / ResidualOf(horizon));
 
-    /// <summary>From a value to a later one, in <see cref="StreamEncoding.Change"/>.</summary>
+    /// <summary>Change from a value to a later one, in <see cref="StreamEncoding.Change"/>.</summary>
     public double ChangeOf(double value, double later) => (Measure(later) - Measure(value)) / _constants.Change;
 
     /// <summary>A value as it is computed with: itself or its logarithm.</summary>

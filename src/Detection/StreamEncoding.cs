@@ -18,8 +18,8 @@ public sealed record StreamEncoding
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
 
     /// <summary>
-    /// Not 0: values are taken by their logarithm, and this is the smallest that is; below it they are taken as lying on a line. For series whose
-    /// changes grow with their level.
+    /// Smallest value whose logarithm is taken; below it the scale is linear. 0 takes no logarithms. For series whose changes grow with
+    /// their level.
     /// </summary>
     public double LogarithmFrom { get; init; }
 

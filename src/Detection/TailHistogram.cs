@@ -7,8 +7,8 @@ using StreamRnn.Cells;
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// How rare a non-negative number is among those before it, in nats: -ln of the share of faded mass above it. A histogram of 240 bins,
-/// 8 to the octave, from 2^-15 to 2^15.
+/// Rarity of a non-negative number among those before it, in nats: -ln of the share of faded mass above it. A histogram of 240 bins, 8 to
+/// the octave, from 2^-15 to 2^15.
 /// </summary>
 /// <remarks>
 /// <para>A bin is the exponent and the top three bits of the mantissa, so finding it and the place inside it costs no logarithm.</para>
@@ -38,7 +38,7 @@ internal struct TailHistogram
 
     /// <summary>The rarity of a number, which is then counted.</summary>
     /// <param name="u">Finite, at least 0.</param>
-    /// <param name="weight">What a row counts now: 2^(rows since the last halving / 3000).</param>
+    /// <param name="weight">Weight of a row: 2^(rows since the last halving / 3000).</param>
     public float Score(float u, float weight)
     {
         ref float masses = ref Unsafe.As<TailHistogram, float>(ref this);

@@ -1,8 +1,8 @@
 namespace StreamRnn.Detection;
 
 /// <summary>
-/// How unusual the mean of the last few values is: its z-score against the mean and variance of that same window mean over the whole
-/// history. Slow departures that no single value shows add up here.
+/// Deviation of the mean of the last few values: its z-score against the mean and variance of that same window mean over the whole history.
+/// Slow departures that no single value shows add up here.
 /// </summary>
 internal struct WindowMean
 {

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace StreamRnn.Ingest;
 
 /// <summary>
-/// 64 bits of some bytes: eight bytes a round, multiplied to 128 bits and folded, as in the wyhash family. Fast and well spread, no
-/// protection from whoever knows the seed. The input log holds such hashes: the function never changes.
+/// Hashes bytes to 64 bits: eight bytes a round, multiplied to 128 bits and folded, as in the wyhash family. Fast and well spread; no
+/// protection against an attacker who has the seed. The input log holds such hashes: the function never changes.
 /// </summary>
 public static class ContentHash
 {

@@ -3,15 +3,15 @@ using System.Runtime.CompilerServices;
 
 namespace StreamRnn.Ingest;
 
-/// <summary>How a packet is recognised that its sender has sent before. Numbers are on disk and never change.</summary>
+/// <summary>Rule by which a redelivered packet is recognised. Numbers are on disk and never change.</summary>
 public enum DuplicateRule
 {
     /// <summary>Not at all: the sender has no session, and its packet ids say nothing.</summary>
     None = 0,
 
     /// <summary>
-    /// A broker we are a client of: same packet id and content as one it may not know to be acknowledged, see <see cref="PacketSource.Confirm"/>.
-    /// DUP says nothing: a broker sets it on messages that nobody ever read.
+    /// For a broker elsewhere: same packet id and content as a packet that the broker may not know to be acknowledged, see <see
+    /// cref="PacketSource.Confirm"/>. DUP is ignored: a broker sets it on messages that were never read.
     /// </summary>
     UntilBarrier = 1,
 
@@ -63,7 +63,7 @@ public sealed class PacketSource
 
     public DuplicateRule Rule { get; }
 
-    /// <summary>Whether the journal knew the session before its present connection.</summary>
+    /// <summary>True if the journal had the session before its present connection.</summary>
     public bool IsKnown { get; set; }
 
     public Lock Lock { get; } = new();
@@ -78,7 +78,7 @@ public sealed class PacketSource
         }
     }
 
-    /// <summary>Whether a message at QoS 2 was received under this id and not yet released.</summary>
+    /// <summary>True if a message at QoS 2 was received under this id and not yet released.</summary>
     public bool IsUnreleased(ushort packetId)
     {
         lock (_unreleased)
@@ -104,8 +104,8 @@ public sealed class PacketSource
         }
     }
 
-    /// <summary>Whether the packet has been taken in before.</summary>
-    /// <param name="position">Where it is in the journal.</param>
+    /// <summary>True if the packet has been taken in before.</summary>
+    /// <param name="position">Position of the packet in the journal.</param>
     public bool IsRepeat(in Packet packet, ulong hash, out long position)
     {
         position = 0;

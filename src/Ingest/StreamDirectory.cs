@@ -22,8 +22,8 @@ public sealed class StreamDirectory
     public const int MaximumNameBytes = 1024;
 
     /// <summary>
-    /// Most topic levels of a name. Our outputs lie a few levels deeper, and a broker ends the connection of whoever publishes deeper than
-    /// it allows (mosquitto: 200), each time the message comes again: one device would hold up the outputs of all.
+    /// Largest number of topic levels of a name. Outputs lie a few levels deeper, and a broker ends the connection over a topic deeper than
+    /// it allows (mosquitto: 200), each time the message is resent: one device would block the outputs of all.
     /// </summary>
     public const int MaximumLevels = 128;
 

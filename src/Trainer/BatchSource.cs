@@ -38,12 +38,12 @@ public abstract class BatchSource
     public abstract IReadOnlyList<RowRange> Reach { get; }
 
     /// <summary>Prepares an epoch.</summary>
-    /// <returns>How many batches it has.</returns>
+    /// <returns>Number of batches in the epoch.</returns>
     public abstract int Begin(ulong seed, int epoch);
 
     /// <summary>Fills in a batch of the epoch: rows, steps, inputs and initial state. Batches are asked for in their order, each after the last was stepped.</summary>
     /// <param name="targets">Room for [steps, rows, TargetSize], or [rows, TargetSize] where only the last step has outputs.</param>
-    /// <returns>How much of it is filled.</returns>
+    /// <returns>Number of rows filled.</returns>
     public abstract int Fill(int index, WindowBatch batch, Span<float> targets);
 }
 
@@ -63,9 +63,9 @@ public sealed class ShuffledWindows : BatchSource
     /// <param name="sequences">Encoded series.</param>
     /// <param name="ranges">Rows of each that may be seen, inputs and targets.</param>
     /// <param name="steps">Length of a window.</param>
-    /// <param name="horizon">How far ahead of its row the farthest target lies.</param>
+    /// <param name="horizon">Rows from a row to its farthest target.</param>
     /// <param name="rows">Windows of a batch.</param>
-    /// <param name="at">Where the targets are.</param>
+    /// <param name="at">Steps that have targets.</param>
     /// <param name="stride">Rows from one window's start to the next.</param>
     /// <param name="unscored">First steps without targets.</param>
     public ShuffledWindows(IReadOnlyList<Sequence> sequences, IReadOnlyList<RowRange> ranges, int steps, int horizon, int rows, OutputsAt at,
@@ -129,8 +129,8 @@ public sealed class ShuffledWindows : BatchSource
 }
 
 /// <summary>
-/// Contiguous lanes, stepped side by side in pieces: a piece starts from the state in which the one before it ended, so that the state knows
-/// the whole lane while the gradient stays within a piece.
+/// Contiguous lanes, stepped side by side in pieces. A piece starts from the final state of the one before, so the state spans the whole
+/// lane while the gradient stays within a piece.
 /// </summary>
 public sealed class ContiguousLanes : BatchSource
 {
@@ -141,7 +141,7 @@ public sealed class ContiguousLanes : BatchSource
     private readonly int _longest;
     private int _shift;
 
-    /// <param name="lanes">How many to aim for; the rows are shared out evenly.</param>
+    /// <param name="lanes">Number of lanes to aim for; the rows are divided evenly.</param>
     /// <param name="steps">Length of a piece.</param>
     /// <inheritdoc cref="ShuffledWindows(IReadOnlyList{Sequence}, IReadOnlyList{RowRange}, int, int, int, OutputsAt, int, int)"/>
     public ContiguousLanes(IReadOnlyList<Sequence> sequences, IReadOnlyList<RowRange> ranges, int steps, int horizon, int lanes)
@@ -160,7 +160,9 @@ public sealed class ContiguousLanes : BatchSource
         _longest = _lanes.Max(lane => lane.Length);
     }
 
-    /// <summary>So that a gradient does not end at the same places for ever; off where lanes are only measured.</summary>
+    /// <summary>
+    /// Varies the cuts between epochs, so that a gradient does not always end at the same places. Off where lanes are only measured.
+    /// </summary>
     public bool CutsElsewhereEachEpoch { get; init; } = true;
 
     public override int MaxRows => _lanes.Count;

@@ -1,6 +1,6 @@
 namespace StreamRnn.Trainer;
 
-/// <summary>What is done to a gradient between the way back through the network and the optimiser.</summary>
+/// <summary>Treatment of a gradient between backpropagation and the optimiser.</summary>
 public static class Gradient
 {
     private const int Lanes = 8;
@@ -20,7 +20,7 @@ public static class Gradient
     }
 
     /// <summary>Scales by limit / (norm + 1e-6) where that is below 1, as torch.nn.utils.clip_grad_norm_ does.</summary>
-    /// <returns>Whether it was.</returns>
+    /// <returns>True if the gradient was scaled.</returns>
     public static bool ClipByNorm(Span<float> gradient, double norm, double limit)
     {
         float scale = (float)(limit / (norm + 1e-6));
@@ -32,7 +32,7 @@ public static class Gradient
     }
 
     /// <summary>Cuts every element to [-limit, limit].</summary>
-    /// <returns>Whether one was cut.</returns>
+    /// <returns>True if a value was clipped.</returns>
     public static bool ClipByValue(Span<float> gradient, float limit)
     {
         bool cut = false;

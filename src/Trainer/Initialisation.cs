@@ -8,7 +8,7 @@ public static class Initialisation
     private const ulong Weights = 4;
 
     /// <summary>
-    /// As PyTorch does it: everything of a recurrent layer uniform within 1 / sqrt(hidden), of a linear layer within 1 / sqrt(its inputs), an
+    /// Initialises as PyTorch does: a recurrent layer uniform within 1 / sqrt(hidden), a linear layer within 1 / sqrt(its inputs), an
     /// embedding normal.
     /// </summary>
     /// <param name="zeroHead">Starts the head at zero, so that the untrained network says nothing.</param>

@@ -3,12 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace StreamRnn.Trainer;
 
-/// <summary>What a model file says of the rows it was learned from, so that nobody scores it on them unawares.</summary>
+/// <summary>Training rows recorded in the model file, so an evaluation on them can be refused.</summary>
 public static partial class LearnedRows
 {
     public const string Key = "data";
 
-    /// <summary>For people, and for <see cref="FirstUnseen"/>: one sentence per series.</summary>
+    /// <summary>Describes the rows in one sentence per series, which <see cref="FirstUnseen"/> reads back.</summary>
     internal static string Describe(IEnumerable<Series> series, IEnumerable<TimeSplit> splits) => string.Join("; ", series.Zip(splits, (one, split) =>
         $"{one.Name}: training rows {split.Training}, validation {split.Validation}, test {split.Test}, {split.Purge} rows left out before each border"));
 

@@ -3,7 +3,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer;
 
-/// <summary>What a batch of outputs costs.</summary>
+/// <summary>Loss of a batch of outputs, as a sum and the number of its terms.</summary>
 /// <param name="Sum">Over the targets that count, in double and in their order.</param>
 /// <param name="Count">Targets that count.</param>
 public readonly record struct LossSum(double Sum, long Count)
@@ -15,8 +15,8 @@ public readonly record struct LossSum(double Sum, long Count)
 }
 
 /// <summary>
-/// What training makes small, with its gradient: the mean over all targets. A target is one number and the network spends
-/// <see cref="OutputsPerTarget"/> outputs on it, side by side; a NaN target counts for nothing and sends nothing back.
+/// Loss that training minimises, with its gradient: the mean over all targets. A target is one number and takes <see
+/// cref="OutputsPerTarget"/> outputs, side by side; a NaN target has no weight and no gradient.
 /// </summary>
 /// <remarks>Computed in double, one target after the other, by <see cref="Elementary"/>: the same bits on every machine.</remarks>
 public abstract record Loss
@@ -92,7 +92,7 @@ public abstract record Loss
 
     private sealed record GaussianLoss : Loss
     {
-        /// <summary>Beyond, the variance is taken for this one: a standard deviation between 1e-4 and 1e4 of scaled values.</summary>
+        /// <summary>Bound of the log variance: a standard deviation between 1e-4 and 1e4 of scaled values.</summary>
         private const double LargestLogVariance = 18;
 
         public override int OutputsPerTarget => 2;

@@ -18,7 +18,7 @@ public enum OptimiserKind
     AdamW,
 }
 
-/// <summary>What an <see cref="Optimiser"/> needs to know. The defaults are PyTorch's.</summary>
+/// <summary>Settings of an <see cref="Optimiser"/>. The defaults are PyTorch's.</summary>
 public sealed record OptimiserSettings(OptimiserKind Kind)
 {
     public double LearningRate { get; init; } = Kind is OptimiserKind.Sgd or OptimiserKind.RmsProp ? 0.01 : 0.001;
@@ -154,7 +154,7 @@ public sealed class Optimiser
 
         private static double SecondMemory(OptimiserSettings settings) => settings.Kind == OptimiserKind.RmsProp ? settings.Alpha : settings.Beta2;
 
-        /// <summary>By squaring: one order of multiplications for each exponent.</summary>
+        /// <summary>Raises to a power by squaring: one order of multiplications for each exponent.</summary>
         private static double Power(double number, long exponent)
         {
             double result = 1;

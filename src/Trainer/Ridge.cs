@@ -22,7 +22,7 @@ internal sealed class Ridge
     }
 
     /// <summary>Adds a row.</summary>
-    /// <param name="progress">How far through all rows it is, in [0, 1).</param>
+    /// <param name="progress">Position among all rows, in [0, 1).</param>
     public void Add(ReadOnlySpan<float> features, ReadOnlySpan<double> targets, double progress) => _parts[(int)(progress * Parts)].Add(features, targets);
 
     /// <summary>The weights of one target, the bias last.</summary>

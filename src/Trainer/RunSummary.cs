@@ -9,7 +9,7 @@ using StreamRnn.Trainer.Pictures;
 
 namespace StreamRnn.Trainer;
 
-/// <summary>What a run did, for people as a page of pictures and for programs as JSON.</summary>
+/// <summary>Summary of a run: a page of pictures for people and JSON for programs.</summary>
 public static class RunSummary
 {
     /// <summary>Rows of a series that a picture has room for.</summary>
@@ -100,7 +100,7 @@ public static class RunSummary
     public static string Beside(string path, string ending) =>
         (path.EndsWith(ModelEnding, StringComparison.OrdinalIgnoreCase) ? path[..^ModelEnding.Length] : path) + ending;
 
-    /// <summary>Over the epochs; logarithmic where the largest number is more than five times the smallest.</summary>
+    /// <summary>Draws curves over the epochs; logarithmic where the largest number is more than five times the smallest.</summary>
     private static LineChart Chart(string title, string label, params ChartLine[] lines)
     {
         double[] numbers = [.. lines.SelectMany(line => line.Y).Where(double.IsFinite)];

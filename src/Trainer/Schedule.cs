@@ -40,7 +40,7 @@ public sealed record CosineSchedule(int Epochs, double Minimum = 0) : Schedule
 }
 
 /// <summary>
-/// Multiplies the rate by <paramref name="Gamma"/> once more than <paramref name="Patience"/> epochs in a row have not improved on the best
+/// Multiplies the rate by <paramref name="Gamma"/> when more than <paramref name="Patience"/> epochs in a row have not improved on the best
 /// validation loss by a share of 1e-4; PyTorch's ReduceLROnPlateau.
 /// </summary>
 public sealed record PlateauSchedule(int Patience = 10, double Gamma = 0.1, double Minimum = 1e-4) : Schedule

@@ -5,7 +5,7 @@ using StreamRnn.Ingest.Recordings;
 
 namespace StreamRnn.Trainer;
 
-/// <summary>What is done with a row whose value is an empty cell or NaN.</summary>
+/// <summary>Treatment of a row whose value is an empty cell or NaN.</summary>
 public enum GapPolicy
 {
     /// <summary>The recording is refused.</summary>
@@ -27,13 +27,13 @@ public sealed record Series(string Name, long[] Times, double[] Values, int Gaps
 {
     public int Count => Values.Length;
 
-    /// <summary>Where it comes from, for messages: the path, and the column.</summary>
+    /// <summary>Origin for messages: the path and the column.</summary>
     public string Place { get; init; } = Name;
 
     /// <summary>The recording has no time column: its rows were taken as one second apart.</summary>
     public bool IsUntimed { get; init; }
 
-    /// <summary>All rows have one time: neither elapsed time nor calendar tells them apart.</summary>
+    /// <summary>True if all rows have one time: neither elapsed time nor calendar distinguishes them.</summary>
     public bool IsAtOneTime => Count > 1 && Times[0] == Times[^1];
 
     /// <summary>Reads a column.</summary>

@@ -20,7 +20,7 @@ internal sealed class SplitMix(ulong seed)
         return mixed;
     }
 
-    /// <summary>In [0, 1), 53 bits.</summary>
+    /// <summary>Draws uniformly from [0, 1), with 53 bits.</summary>
     public double Uniform() => (Next() >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>In [0, bound).</summary>

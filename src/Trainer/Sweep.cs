@@ -25,7 +25,7 @@ public sealed record SweepAxis(TrainingSetting Setting, IReadOnlyList<string> Va
 /// <summary>A run of a sweep: its settings, and what came of it.</summary>
 /// <param name="Changes">The swept settings, as in <c>hidden=32 lr=0.01</c>.</param>
 /// <param name="Model">Null where the run failed.</param>
-/// <param name="Failure">Why it did.</param>
+/// <param name="Failure">Reason of the failure.</param>
 public sealed record SweepResult(string Changes, TrainingSettings Settings, TrainedModel? Model, string? Failure);
 
 /// <summary>
@@ -47,7 +47,7 @@ public static class Sweep
     }
 
     /// <param name="run">Trains one; called on several threads.</param>
-    /// <param name="afterRun">Told how many are done.</param>
+    /// <param name="afterRun">Receives the number of finished runs.</param>
     /// <returns>In the order of the combinations.</returns>
     public static IReadOnlyList<SweepResult> Run(IReadOnlyList<(string Changes, TrainingSettings Settings)> combinations, int threads,
         Func<TrainingSettings, TrainedModel> run, Action<int> afterRun, CancellationToken stop)
@@ -74,7 +74,7 @@ public static class Sweep
     public static SweepResult? Best(IEnumerable<SweepResult> results) =>
         results.Where(result => result.Model is not null && double.IsFinite(result.Model.BestValidation)).MinBy(result => result.Model!.BestValidation);
 
-    /// <summary>What is to be said where runs are as good as the best; null where none is.</summary>
+    /// <summary>Describes a tie of several runs for the best loss; null where there is none.</summary>
     public static string? Tie(IReadOnlyList<SweepResult> results, SweepResult best)
     {
         SweepResult[] equals = [.. results.Where(result => result.Model?.BestValidation == best.Model!.BestValidation)];

@@ -4,7 +4,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer;
 
-/// <summary>How a network is trained, whatever it is trained on.</summary>
+/// <summary>Settings of training that do not depend on the task.</summary>
 public sealed record LoopSettings
 {
     public required Loss Loss { get; init; }
@@ -32,14 +32,14 @@ public sealed record LoopSettings
 
     public ulong Seed { get; init; }
 
-    /// <summary>Never changes a bit of the result.</summary>
+    /// <summary>Threads of the run. Never changes a bit of the result.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>All that decides the result.</summary>
     internal string Fingerprint => (this with { Threads = 1 }).ToString();
 }
 
-/// <summary>What an epoch brought.</summary>
+/// <summary>Results of one epoch.</summary>
 /// <param name="Epoch">Counted from 1.</param>
 /// <param name="Loss">Mean over the epoch's targets, each before its own update.</param>
 /// <param name="Validation">Mean over the validation targets after the epoch; NaN where there is no validation.</param>
@@ -52,7 +52,7 @@ public sealed record LoopSettings
 public sealed record EpochRecord(int Epoch, double Loss, double Validation, double GradientNorm, double ClipRate, double LearningRate, long Targets,
     long Samples, double Seconds);
 
-/// <summary>The loss left the numbers: training cannot go on.</summary>
+/// <summary>Training cannot continue: the loss is not finite.</summary>
 public sealed class TrainingDivergedException(string message) : Exception(message);
 
 /// <summary>
@@ -110,7 +110,7 @@ public sealed class TrainingLoop : IDisposable
     public bool IsDone => _history.Count >= _settings.Epochs || (_settings.Patience > 0 && _history.Count - BestEpoch >= _settings.Patience);
 
     /// <summary>Trains to the end, or until it is asked to stop.</summary>
-    /// <param name="afterEpoch">Told of each epoch, when it can be saved.</param>
+    /// <param name="afterEpoch">Called after each epoch, when it can be saved.</param>
     public void Run(Action<EpochRecord> afterEpoch, CancellationToken stop)
     {
         while (!IsDone)
@@ -167,7 +167,7 @@ public sealed class TrainingLoop : IDisposable
         }
     }
 
-    /// <summary>All that the run needs to go on.</summary>
+    /// <summary>Captures everything that the run needs to continue.</summary>
     public Checkpoint Save(string fingerprint) => new(fingerprint + _settings.Fingerprint, _parameters, _best, _optimiser.FirstMoment.ToArray(),
         _optimiser.SecondMoment.ToArray(), _optimiser.Steps, BestEpoch, BestValidation, [.. _history]);
 

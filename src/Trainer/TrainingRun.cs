@@ -19,14 +19,14 @@ namespace StreamRnn.Trainer;
 public sealed record TrainedModel(byte[] File, Preparation Preparation, IReadOnlyList<EpochRecord> History, int BestEpoch, double BestValidation,
     IReadOnlyList<TestReport> Reports, double Seconds)
 {
-    /// <summary>Which epoch was kept, in words.</summary>
+    /// <summary>Describes which epoch was kept.</summary>
     public string Kept => KeptOf(BestEpoch, History.Count, Preparation);
 
     internal static string KeptOf(int bestEpoch, int epochs, Preparation preparation) =>
         bestEpoch > 0 ? $"epoch {bestEpoch} of {epochs} kept" : $"no epoch was better than {preparation.Start}";
 }
 
-/// <summary>How good the forecasts of one series for one horizon are on its test rows.</summary>
+/// <summary>Accuracy of the forecasts of one series for one horizon on its test rows.</summary>
 public sealed record TestReport(Series Series, int Horizon, SeriesForecast Forecast, ForecastReport Report);
 
 /// <summary>One run from prepared data to a model: trains, keeps a checkpoint after every epoch, measures on the test rows once at the end.</summary>
@@ -36,13 +36,13 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
 {
     private const int GoldenValues = 24;
 
-    /// <summary>Where the run keeps its checkpoint; null keeps none.</summary>
+    /// <summary>Path of the run's checkpoint; null keeps none.</summary>
     public string? CheckpointPath { get; init; }
 
     /// <summary>Goes on from the checkpoint, if there is one.</summary>
     public bool Resume { get; init; }
 
-    /// <param name="afterEpoch">Told of each epoch.</param>
+    /// <param name="afterEpoch">Called after each epoch.</param>
     public TrainedModel Run(Action<TrainingLoop> afterEpoch, CancellationToken stop)
     {
         long startedAt = Stopwatch.GetTimestamp();
@@ -65,7 +65,7 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
             Stopwatch.GetElapsedTime(startedAt).TotalSeconds);
     }
 
-    /// <summary>The model's file, with what it forecasts for some training rows where its encoder has constants of its own.</summary>
+    /// <summary>Formats the model file, with forecasts of some training rows where its encoder has constants.</summary>
     private byte[] Format(TrainingLoop loop)
     {
         Dictionary<string, string> metadata = Metadata(loop);
@@ -109,7 +109,7 @@ public sealed class TrainingRun(Preparation preparation, int threads, int baseli
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>Of everything that decides the result.</summary>
+    /// <summary>Hashes everything that decides the result.</summary>
     private string Fingerprint()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

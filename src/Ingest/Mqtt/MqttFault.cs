@@ -1,11 +1,11 @@
 namespace StreamRnn.Ingest.Mqtt;
 
-/// <summary>Why bytes are not an MQTT packet. Whoever reads one closes the connection; numbers are never reused.</summary>
+/// <summary>Reason why bytes are not an MQTT packet. The reader closes the connection; numbers are never reused.</summary>
 public enum MqttFault
 {
     None = 0,
 
-    /// <summary>Larger than the maximum packet size.</summary>
+    /// <summary>The packet is larger than the maximum packet size.</summary>
     PacketTooLarge = 1,
 
     /// <summary>A variable byte integer of more than four bytes, or longer than its value needs.</summary>
@@ -71,7 +71,7 @@ public enum MqttFault
 
 public static class MqttFaults
 {
-    /// <summary>What DISCONNECT or CONNACK says about the fault in MQTT 5.</summary>
+    /// <summary>Reason code for DISCONNECT or CONNACK in MQTT 5.</summary>
     public static MqttReasonCode ToReasonCode(this MqttFault fault) => fault switch
     {
         MqttFault.PacketTooLarge => MqttReasonCode.PacketTooLarge,

@@ -4,8 +4,8 @@ using System.Text.Unicode;
 namespace StreamRnn.Ingest.Mqtt;
 
 /// <summary>
-/// Reads the fields of a packet body in order. The first fault sticks and leaves nothing to read, so a parser reads all its fields and
-/// looks at <see cref="Fault"/> once.
+/// Reads the fields of a packet body in order. After the first fault nothing is left to read, so a parser reads all its fields and checks
+/// <see cref="Fault"/> once.
 /// </summary>
 internal ref struct MqttInput(ReadOnlySpan<byte> body)
 {
@@ -63,7 +63,7 @@ internal ref struct MqttInput(ReadOnlySpan<byte> body)
         return id;
     }
 
-    /// <summary>Two bytes of length, then as many.</summary>
+    /// <summary>Reads two bytes of length, then as many bytes.</summary>
     public ReadOnlySpan<byte> Binary() => Take(UInt16());
 
     /// <summary>UTF-8 encoded string, section 1.5.4.</summary>

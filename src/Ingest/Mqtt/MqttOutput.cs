@@ -37,7 +37,7 @@ internal ref struct MqttOutput(Span<byte> destination)
             MqttVariableByteInteger.Write(room, value);
     }
 
-    /// <summary>Two bytes of length, then the bytes.</summary>
+    /// <summary>Writes two bytes of length, then the bytes.</summary>
     public void Binary(ReadOnlySpan<byte> value)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(value.Length, ushort.MaxValue, nameof(value));

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Mqtt;
 
-/// <summary>What a buffer begins with.</summary>
+/// <summary>Content at the start of a buffer.</summary>
 public enum MqttReadResult
 {
     /// <summary>The beginning of a packet: come back with more bytes.</summary>

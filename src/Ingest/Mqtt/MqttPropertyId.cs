@@ -40,7 +40,7 @@ public enum MqttPropertyId : byte
     SharedSubscriptionAvailable = 42,
 }
 
-/// <summary>How a property's value is written, MQTT 5.0 section 2.2.2.2.</summary>
+/// <summary>Encoding of a property's value, MQTT 5.0 section 2.2.2.2.</summary>
 internal enum MqttPropertyKind : byte
 {
     Unknown,
@@ -53,11 +53,11 @@ internal enum MqttPropertyKind : byte
     Text,
     Binary,
 
-    /// <summary>Two strings, name and value.</summary>
+    /// <summary>A pair of strings, name and value.</summary>
     Pair,
 }
 
-/// <summary>Which properties a packet type may carry, as bits counted by property id.</summary>
+/// <summary>Properties that a packet type may carry, as bits counted by property id.</summary>
 internal static class MqttPropertySet
 {
     private const ulong User = 1UL << (int)MqttPropertyId.UserProperty;

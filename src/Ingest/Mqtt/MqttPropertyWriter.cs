@@ -14,7 +14,7 @@ public ref struct MqttPropertyWriter
 
     public MqttPropertyWriter(Span<byte> buffer) => _output = new MqttOutput(buffer);
 
-    /// <summary>What was written so far.</summary>
+    /// <summary>Properties written so far.</summary>
     /// <exception cref="InvalidOperationException">The buffer was too small.</exception>
     public readonly MqttProperties Properties => _output.Overflowed
         ? throw new InvalidOperationException("The buffer is too small for these properties.")

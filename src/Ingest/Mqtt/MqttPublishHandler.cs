@@ -1,9 +1,9 @@
 namespace StreamRnn.Ingest.Mqtt;
 
 /// <summary>
-/// Takes one message on the thread that read it. It may block: then nobody reads that socket, and the peer waits. At QoS 1 and 2 it
-/// opens the packet in the ledger exactly once, with 0 ticks when it refuses the message, and the connection has made sure that there is
-/// room; the acknowledgement leaves when the ticks are done with.
+/// Handles one message on the thread that read it. It may block: the socket is not read then, and the peer waits. At QoS 1 and 2 it opens
+/// the packet in the ledger exactly once, with 0 ticks when it refuses the message; the connection has ensured that there is room. The
+/// acknowledgement leaves when the ticks are done.
 /// </summary>
 /// <param name="publish">
 /// Views into the reader's buffer, valid for the call. The topic is never empty: an alias has been resolved. From the embedded broker
@@ -14,7 +14,7 @@ public delegate void MqttPublishHandler(in MqttPublish publish, in MqttPublishCo
 /// <summary>Where a message came from.</summary>
 public readonly record struct MqttPublishContext
 {
-    /// <summary>The acknowledgements owed to the connection the message came on.</summary>
+    /// <summary>Ledger of the connection that the message came on.</summary>
     public required PacketLedger Ledger { get; init; }
 
     public required string ClientId { get; init; }

@@ -57,7 +57,7 @@ public enum MqttReasonCode : byte
 
 internal static class MqttReasonCodes
 {
-    /// <summary>Whether a packet of this type may carry the code, MQTT 5.0 section 2.4.</summary>
+    /// <summary>True if a packet of this type may carry the code, MQTT 5.0 section 2.4.</summary>
     public static bool IsAllowed(MqttPacketType type, MqttVersion version, byte code) => type switch
     {
         MqttPacketType.Suback when version == MqttVersion.V311 => code is <= 0x02 or 0x80,

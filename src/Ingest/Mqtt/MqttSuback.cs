@@ -15,7 +15,7 @@ public readonly ref struct MqttSuback
 
     public MqttProperties Properties { get; init; }
 
-    /// <summary>In the order of the filters, each a <see cref="MqttReasonCode"/>.</summary>
+    /// <summary>Reason codes in the order of the filters, each a <see cref="MqttReasonCode"/>.</summary>
     public ReadOnlySpan<byte> ReasonCodes { get; init; }
 
     public static MqttFault TryParse(in MqttPacket packet, MqttVersion version, out MqttSuback suback)

@@ -6,11 +6,11 @@ public static class MqttTopic
     /// <summary>First level of a shared subscription, <c>$share/GROUP/FILTER</c>.</summary>
     public static ReadOnlySpan<byte> SharePrefix => "$share/"u8;
 
-    /// <summary>Whether a message may be published to it: not empty, not too long, no wildcard, no U+0000.</summary>
+    /// <summary>True if a message may be published to the name: not empty, not too long, no wildcard, no U+0000.</summary>
     public static bool IsName(ReadOnlySpan<byte> topic) =>
         !topic.IsEmpty && topic.Length <= ushort.MaxValue && !topic.ContainsAny((byte)'+', (byte)'#', (byte)0);
 
-    /// <summary>Whether it may be subscribed to: '+' alone in its level, '#' alone in the last one.</summary>
+    /// <summary>True if the filter is valid: '+' alone in its level, '#' alone in the last one.</summary>
     public static bool IsFilter(ReadOnlySpan<byte> filter)
     {
         if (filter.IsEmpty || filter.Length > ushort.MaxValue || filter.Contains((byte)0))
@@ -31,8 +31,8 @@ public static class MqttTopic
     public static bool HasWildcard(ReadOnlySpan<byte> filter) => filter.ContainsAny((byte)'+', (byte)'#');
 
     /// <summary>
-    /// Whether a valid filter selects a valid name. "a/#" selects "a" too; a wildcard in the first level does not select a name that
-    /// begins with '$' [MQTT-4.7.2-1].
+    /// True if a valid filter selects a valid name. "a/#" selects "a" too; a wildcard in the first level does not select a name that begins
+    /// with '$' [MQTT-4.7.2-1].
     /// </summary>
     public static bool Matches(ReadOnlySpan<byte> filter, ReadOnlySpan<byte> topic)
     {

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Mqtt;
 
-/// <summary>What to do with retained messages at a subscription, MQTT 5.0 section 3.8.3.1.</summary>
+/// <summary>Treatment of retained messages at a subscription, MQTT 5.0 section 3.8.3.1.</summary>
 public enum MqttRetainHandling : byte
 {
     Send = 0,
@@ -111,7 +111,7 @@ public ref struct MqttTopicFilterWriter
         ? throw new InvalidOperationException("The buffer is too small for these filters.")
         : new MqttTopicFilters(_output.Written, _withOptions);
 
-    /// <summary>For a SUBSCRIBE: a filter with its options.</summary>
+    /// <summary>Adds a filter with its options to a SUBSCRIBE.</summary>
     public void Add(in MqttTopicFilter filter)
     {
         _withOptions = true;
@@ -119,6 +119,6 @@ public ref struct MqttTopicFilterWriter
         _output.Byte(filter.Options);
     }
 
-    /// <summary>For an UNSUBSCRIBE.</summary>
+    /// <summary>Adds a filter to an UNSUBSCRIBE.</summary>
     public void Add(ReadOnlySpan<byte> filter) => _output.Binary(filter);
 }

@@ -114,7 +114,7 @@ public static class JsonPayload
         return reader.TokenType is JsonTokenType.True or JsonTokenType.False;
     }
 
-    /// <summary>Reads a whole number, however it is written. Two bits are left for whoever keeps it.</summary>
+    /// <summary>Reads a whole number, however it is written. Two bits stay free for the caller.</summary>
     private static bool TryNumber(scoped ref Utf8JsonReader reader, out long number)
     {
         number = 0;
@@ -165,7 +165,7 @@ public static class JsonPayload
     private static bool IsSole(ReadOnlySpan<byte> path) =>
         path.SequenceEqual("value"u8) || path.SequenceEqual("v"u8) || path.SequenceEqual("val"u8);
 
-    /// <summary>Where in the object the reader is: the path to each depth, and the next index where that depth is in an array.</summary>
+    /// <summary>Position in the object: the path to each depth, and the next index where that depth is an array.</summary>
     /// <param name="path">The steps so far.</param>
     /// <param name="lengths">Length of the path at each depth; -1 where it cannot be written.</param>
     /// <param name="indices">Next index of the array around each depth; -1 in an object.</param>

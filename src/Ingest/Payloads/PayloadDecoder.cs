@@ -9,7 +9,7 @@ public static class PayloadDecoder
     /// <param name="arrival">Nanoseconds since 1970.</param>
     /// <param name="zone">Of times in text that name none.</param>
     /// <param name="into">Cleared first; on return the values, and how many were refused and why.</param>
-    /// <param name="isNumbered">Whether the payload must carry a sequence number; <c>seq</c> and <c>n</c> are no values then.</param>
+    /// <param name="isNumbered">True if the payload must carry a sequence number; <c>seq</c> and <c>n</c> are no values then.</param>
     /// <returns>A fault where the whole packet is refused; <see cref="TickFault.None"/> also where every single value was.</returns>
     public static TickFault Decode(ReadOnlySpan<byte> payload, long arrival, TimeZoneInfo zone, ReadingBuffer into, bool isNumbered = false)
     {

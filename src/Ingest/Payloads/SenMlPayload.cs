@@ -76,7 +76,7 @@ public static class SenMlPayload
         private double? _sum;
         private TickFault _fault;
 
-        /// <summary>Whether the record held a label of SenML.</summary>
+        /// <summary>True if the record held a label of SenML.</summary>
         public bool IsRecord { get; private set; }
 
         public void BeginRecord()

@@ -3,7 +3,7 @@ using StreamRnn.Ingest.Payloads;
 
 namespace StreamRnn.Ingest.Recordings;
 
-/// <summary>How a recording is to be read, where its header does not say.</summary>
+/// <summary>Choices for reading a recording whose header does not settle them.</summary>
 public sealed record RecordingOptions
 {
     /// <summary>The column of the event time; null finds it by name.</summary>
@@ -116,14 +116,14 @@ public sealed class CsvRecording : IDisposable
     }
 
     /// <summary>The value in one of the value columns.</summary>
-    /// <returns>Why it cannot be stepped: a gap, text, NaN, or a time that cannot be read.</returns>
+    /// <returns>The reason why the row cannot be stepped: a gap, text, NaN, or an unreadable time.</returns>
     public TickFault TryGetValue(int column, out double value)
     {
         TickFault fault = PlainPayload.TryParse(ValueText(column), out value);
         return fault == TickFault.None ? TimeFault : fault;
     }
 
-    /// <summary>What stands in one of the value columns, UTF-8, without white space around it.</summary>
+    /// <summary>Text of one of the value columns, UTF-8, without white space around it.</summary>
     public ReadOnlySpan<byte> ValueText(int column) => _reader.Field(_valueColumns[column]).Trim(" "u8);
 
     public void Dispose() => _reader.Dispose();

@@ -1,7 +1,7 @@
 namespace StreamRnn.Ingest.Recordings;
 
 /// <summary>A CSV file found at a path or in the folder tree below it.</summary>
-/// <param name="Path">Where it is.</param>
+/// <param name="Path">Its path.</param>
 /// <param name="RelativePath">As seen from the folder that was searched, with '/' between its parts; the file's name for a single file.</param>
 public sealed record RecordingFile(string Path, string RelativePath)
 {
@@ -41,7 +41,7 @@ public sealed record RecordingFile(string Path, string RelativePath)
         return files;
     }
 
-    /// <summary>Where the output of one value column belongs, as seen from the output folder: NAME.csv, or NAME.COLUMN.csv of several.</summary>
+    /// <summary>Path of the output of one value column, relative to the output folder: NAME.csv, or NAME.COLUMN.csv of several.</summary>
     public string OutputPath(string column, int columnCount) =>
         columnCount == 1 ? Name + ".csv" : $"{Name}.{string.Concat(column.Select(c => IsFileNameCharacter(c) ? c : '_'))}.csv";
 

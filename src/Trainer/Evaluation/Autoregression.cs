@@ -31,12 +31,12 @@ public sealed class Autoregression
     /// <summary>Rows from the last known value to the forecast one.</summary>
     public int Horizon { get; }
 
-    /// <summary>Of the newest lag first, on values less their mean.</summary>
+    /// <summary>Weights on values less their mean, the newest lag first.</summary>
     public IReadOnlyList<double> Weights => _weights;
 
     /// <summary>Fits the weights.</summary>
-    /// <param name="training">What may be learned from, in order; rows to be scored must not be among them.</param>
-    /// <param name="lags">How many are wanted; a quarter of the training rows at most are taken.</param>
+    /// <param name="training">Values to learn from, in order; rows to be scored must not be among them.</param>
+    /// <param name="lags">Number of lags wanted; at most a quarter of the training rows is taken.</param>
     /// <returns>Null where the rows are too few for one lag.</returns>
     public static Autoregression? Fit(ReadOnlySpan<double> training, int lags, int horizon = 1)
     {

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace StreamRnn.Trainer.Evaluation;
 
-/// <summary>Which rows a report scores, and how its baselines are made.</summary>
+/// <summary>Rows that a report scores, and the settings of its baselines.</summary>
 public sealed record ReportOptions
 {
     /// <summary>First row scored. Season, autoregression and the scale of MASE are taken from the rows before it.</summary>
@@ -101,7 +101,7 @@ public sealed class ForecastReport
         return text.ToString();
     }
 
-    /// <summary>The same as an object; what is unknown is null.</summary>
+    /// <summary>The report as JSON; unknown numbers are null.</summary>
     public JsonObject Json() => new()
     {
         ["rows"] = Count,

@@ -10,7 +10,7 @@ public sealed class ForecastScore
     private long _inside, _withInterval;
     private double _squared, _absolute, _stayedSquared, _stayedAbsolute;
 
-    /// <param name="scale">What the mean absolute scaled error is a multiple of; NaN where unknown.</param>
+    /// <param name="scale">Denominator of the mean absolute scaled error; NaN where unknown.</param>
     public ForecastScore(string name, double scale) => (Name, Scale) = (name, scale);
 
     public string Name { get; }

@@ -28,12 +28,12 @@ public sealed class NabCorpus
 
     private NabCorpus(IReadOnlyList<NabRecording> recordings) => Recordings = recordings;
 
-    /// <summary>In the order of their names.</summary>
+    /// <summary>Recordings in order of name.</summary>
     public IReadOnlyList<NabRecording> Recordings { get; }
 
     public int WindowCount => Recordings.Sum(r => r.Windows.Length);
 
-    /// <summary>A corpus, or a part of one, of recordings at hand.</summary>
+    /// <summary>Makes a corpus, or a part of one, of given recordings.</summary>
     public static NabCorpus Of(IReadOnlyList<NabRecording> recordings) => new(recordings);
 
     /// <param name="path">The directory, or the <c>.tar.br</c> file.</param>

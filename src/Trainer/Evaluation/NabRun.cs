@@ -3,7 +3,7 @@ using StreamRnn.Detection;
 
 namespace StreamRnn.Trainer.Evaluation;
 
-/// <summary>Steps whole recordings through a forecaster, each as a stream of its own, in one thread and without an engine around it.</summary>
+/// <summary>Steps whole recordings through a forecaster, each as a separate stream, in one thread and without an engine.</summary>
 public static class NabRun
 {
     /// <summary>What the forecaster says of every row, recording by recording.</summary>

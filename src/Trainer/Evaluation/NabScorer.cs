@@ -1,6 +1,6 @@
 namespace StreamRnn.Trainer.Evaluation;
 
-/// <summary>What a detection, a false alarm and a miss count; the benchmark's three application profiles.</summary>
+/// <summary>Weights of a detection, a false alarm and a miss; the benchmark has three application profiles.</summary>
 public sealed record NabProfile(string Name, double Detection, double FalseAlarm, double Miss)
 {
     public static NabProfile Standard { get; } = new("standard", 1, 0.11, 1);

@@ -7,7 +7,9 @@ public static class SeasonPeriod
 
     private static readonly double[] Seasons = [Day, 7 * Day, 365.2425 * Day];
 
-    /// <summary>How far from a whole number of rows a season may be: 31 days, the usual month, are a twelfth of a year within 2 %.</summary>
+    /// <summary>
+    /// Largest distance of a season from a whole number of rows, as a share: 31 days, the usual month, are a twelfth of a year within 2 %.
+    /// </summary>
     private const double Tolerance = 0.03;
 
     /// <summary>Autocorrelation a season has at least where the times suggest none.</summary>

@@ -4,12 +4,12 @@ using System.Text;
 
 namespace StreamRnn.Trainer.Pictures;
 
-/// <summary>A picture as one SVG element without script, style sheet or font of its own, readable on light and dark ground.</summary>
+/// <summary>A picture as one SVG element without script, style sheet or embedded font, readable on light and dark ground.</summary>
 public abstract record Chart(string Title)
 {
     protected const double Width = 760;
 
-    /// <summary>Where the plot begins and ends across; the same in every chart, so that one may stand above another.</summary>
+    /// <summary>Horizontal bounds of the plot; the same in every chart, so that charts align when stacked.</summary>
     protected const double Left = 70, Right = 20, PlotWidth = Width - Left - Right;
 
     public double Height { get; init; } = 400;
@@ -30,7 +30,7 @@ public abstract record Chart(string Title)
         Draw(svg);
     }
 
-    /// <summary>Everything below the title, within <see cref="Width"/> and <see cref="Height"/>.</summary>
+    /// <summary>Draws the content below the title, within <see cref="Width"/> and <see cref="Height"/>.</summary>
     protected abstract void Draw(StringBuilder svg);
 
     /// <summary>Round numbers within the range: 1, 2 or 5 times a power of ten apart.</summary>

@@ -21,24 +21,24 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
 {
     private const int MostDecades = 16;   // of a logarithmic scale, below the largest value; what is smaller is not drawn
 
-    /// <summary>Told apart by people who see red and green alike (Okabe and Ito).</summary>
+    /// <summary>Colours that people with red-green colour blindness can distinguish (Okabe and Ito).</summary>
     private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
     public bool IsLogarithmic { get; init; }
 
-    /// <summary>Whether the lines' names are written above them.</summary>
+    /// <summary>Draws the lines' names above them.</summary>
     public bool HasLegend { get; init; } = true;
 
     /// <summary>X is in seconds since 1970 UTC.</summary>
     public bool IsTimed { get; init; }
 
-    /// <summary>Where an upright line stands.</summary>
+    /// <summary>Position of a vertical line; null draws none.</summary>
     public double? MarkedX { get; init; }
 
     /// <summary>What is written beside it.</summary>
     public string Mark { get; init; } = "";
 
-    /// <summary>From where to where X runs; as far as the lines do unless given.</summary>
+    /// <summary>Range of X; the range of the lines if null.</summary>
     public (double From, double To)? XRange { get; init; }
 
     /// <summary>The same for Y, before any logarithm.</summary>
@@ -118,7 +118,9 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
         return from < to ? (from, to) : double.IsFinite(from) ? (from - 0.5, from + 0.5) : (0, 1);
     }
 
-    /// <summary>At logarithms of round numbers: whole decades where there are several, else also 2 and 5 times them, or all ten of them.</summary>
+    /// <summary>
+    /// Ticks at logarithms of round numbers: whole decades where there are several, else also 2 and 5 times them, or all ten of them.
+    /// </summary>
     private static IEnumerable<(double, string)> LogarithmicTicks(double from, double to)
     {
         double step = Math.Max(1, Math.Ceiling((to - from) / 8));

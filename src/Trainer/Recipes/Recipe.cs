@@ -12,7 +12,7 @@ public abstract class Recipe
 
     public abstract string Description { get; }
 
-    /// <summary>What is taken where the user says nothing.</summary>
+    /// <summary>Settings used where the user gives none.</summary>
     public abstract TrainingSettings Defaults { get; }
 
     /// <summary>Splits, fits what is fitted to training rows, and encodes.</summary>
@@ -26,7 +26,7 @@ public abstract class Preparation
     private readonly TimeSplit[] _splits;
 
     /// <param name="recipe">The recipe's name.</param>
-    /// <param name="series">What it is trained on.</param>
+    /// <param name="series">Series to train on.</param>
     /// <param name="settings">With nothing left open.</param>
     /// <param name="splits">One per series.</param>
     protected Preparation(string recipe, IReadOnlyList<Series> series, TrainingSettings settings, IReadOnlyList<TimeSplit> splits) =>
@@ -36,7 +36,7 @@ public abstract class Preparation
 
     public IReadOnlyList<Series> Series { get; }
 
-    /// <summary>With nothing left open.</summary>
+    /// <summary>Settings with every default filled in.</summary>
     public TrainingSettings Settings { get; }
 
     public IReadOnlyList<TimeSplit> Splits => _splits;
@@ -51,19 +51,19 @@ public abstract class Preparation
     /// <summary>Null where there are no validation rows.</summary>
     public abstract BatchSource? Validation { get; }
 
-    /// <summary>What the recipe says in a model file so that the model can be used.</summary>
+    /// <summary>Metadata that the model needs to be used.</summary>
     public abstract IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Rows that scalers and other constants were fitted to, one range per series.</summary>
     protected abstract IReadOnlyList<RowRange> Fitted { get; }
 
-    /// <summary>What training starts from and what the model is where no epoch was better, in words.</summary>
+    /// <summary>Description of the untrained start, which is the result where no epoch was better.</summary>
     public virtual string Start => "the start: the model is untrained";
 
     /// <summary>The parameters to start from.</summary>
     public abstract float[] Initial();
 
-    /// <summary>What a trained model forecasts of a series, for each horizon, over all of its rows.</summary>
+    /// <summary>Forecasts of a trained model for a series, for each horizon, over all of its rows.</summary>
     public abstract IReadOnlyList<(int Horizon, SeriesForecast Forecast)> Forecast(Series series, byte[] modelFile);
 
     /// <summary>A loop over these data.</summary>

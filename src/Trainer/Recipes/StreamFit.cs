@@ -166,8 +166,9 @@ internal static class StreamFit
     }
 
     /// <summary>
-    /// The smallest training value where logarithms suit the series, 0 where they do not. They do where all values are positive, their level
-    /// moves a good deal, and the size of the changes moves with it: over stretches of the rows it varies less as a share of the level than by itself.
+    /// The smallest training value where logarithms suit the series, else 0. They suit where all values are positive, their level moves
+    /// considerably, and the size of the changes moves with it: over stretches of rows the changes vary less as a share of the level than
+    /// in absolute terms.
     /// </summary>
     private static double LogarithmFrom(IReadOnlyList<Series> series, IReadOnlyList<RowRange> rows)
     {

@@ -3,7 +3,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer.Recipes;
 
-/// <summary>How windows follow each other.</summary>
+/// <summary>Order of windows in training.</summary>
 public enum BatchMode
 {
     /// <summary>Shuffled, each from the zero state.</summary>
@@ -102,7 +102,7 @@ public sealed record TrainingSettings
 /// <param name="Description">For help.</param>
 /// <param name="Get">Its text in given settings.</param>
 /// <param name="Set">Settings with another value; null where the text is none.</param>
-/// <param name="Takes">What it takes, in words.</param>
+/// <param name="Takes">Description of the values it takes.</param>
 public sealed record TrainingSetting(string Name, string Description, string Takes, Func<TrainingSettings, string> Get,
     Func<TrainingSettings, string, TrainingSettings?> Set)
 {
@@ -141,7 +141,7 @@ public sealed record TrainingSetting(string Name, string Description, string Tak
             (s, text) => ulong.TryParse(text, out ulong seed) ? s with { Seed = seed } : null),
     ];
 
-    /// <summary>Settings with this one set.</summary>
+    /// <summary>Returns the settings with one setting changed.</summary>
     /// <exception cref="InvalidDataException">The text is no value of it.</exception>
     public TrainingSettings Apply(TrainingSettings settings, string text) =>
         Set(settings, text) ?? throw new InvalidDataException($"--{Name} is '{text}'; it takes {Takes}.");

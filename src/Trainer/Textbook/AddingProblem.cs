@@ -3,9 +3,9 @@ using StreamRnn.Cells;
 namespace StreamRnn.Trainer.Textbook;
 
 /// <summary>
-/// The adding problem (Hochreiter and Schmidhuber 1997): each step brings a number from [0, 1) and a mark; two steps are marked, one in the
-/// first half and one in the second, and after the last step the sum of the two marked numbers is asked for. Whoever always answers 1 has a
-/// mean squared error of 1/6; to do better is to remember over half of the window.
+/// The adding problem (Hochreiter and Schmidhuber 1997): each step brings a number from [0, 1) and a mark. Two steps are marked, one in
+/// each half, and the target after the last step is the sum of the two marked numbers. Always answering 1 has a mean squared error of 1/6;
+/// a better result takes memory over half of the window.
 /// </summary>
 internal sealed class AddingProblem(int steps, int rows, ulong seed)
 {

@@ -2,7 +2,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer.Textbook;
 
-/// <summary>How much of the gradient of the last step's loss reaches the input of the steps before it.</summary>
+/// <summary>Share of the gradient of the last step's loss that reaches the input of each earlier step.</summary>
 internal static class GradientByLag
 {
     /// <summary>Entry k is the root mean square, over windows, of dL/dx of k steps before the last one.</summary>

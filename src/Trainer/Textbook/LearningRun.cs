@@ -2,7 +2,7 @@ using StreamRnn.Cells;
 
 namespace StreamRnn.Trainer.Textbook;
 
-/// <summary>How a network learned, update by update.</summary>
+/// <summary>Learning curve of a network, update by update.</summary>
 /// <param name="Losses">Mean squared error of each batch before its update; infinite where it is no number.</param>
 /// <param name="Norms">Of the gradient, before clipping.</param>
 /// <param name="CpuSeconds">Of the whole run.</param>

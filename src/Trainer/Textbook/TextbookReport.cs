@@ -8,7 +8,7 @@ using static System.FormattableString;
 
 namespace StreamRnn.Trainer.Textbook;
 
-/// <summary>How much is run for the pictures.</summary>
+/// <summary>Amount of work for the pictures.</summary>
 public sealed record TextbookSettings
 {
     /// <summary>Steps of a window of the adding problem.</summary>
@@ -26,8 +26,8 @@ public sealed record TextbookSettings
 }
 
 /// <summary>
-/// What the textbooks say of recurrent cells, run here: that the gradient of a plain RNN vanishes and that of gated cells need not, how GRU and
-/// LSTM compare, and that clipping keeps an exploding run finite.
+/// Textbook claims about recurrent cells, reproduced: the gradient of a plain RNN vanishes and that of gated cells need not; GRU compared
+/// with LSTM; clipping keeps an exploding run finite.
 /// </summary>
 public sealed class TextbookReport
 {
@@ -45,8 +45,8 @@ public sealed class TextbookReport
     private readonly string _title;
     private readonly ForecastReport _forecasts;
 
-    /// <param name="series">What LSTM and GRU are compared on beside the adding problem.</param>
-    /// <param name="progress">Told what is run next.</param>
+    /// <param name="series">Series on which LSTM and GRU are compared beside the adding problem.</param>
+    /// <param name="progress">Receives the name of the next run.</param>
     public TextbookReport(TextbookSettings settings, TextbookSeries series, Action<string> progress)
     {
         _settings = settings;
@@ -93,7 +93,7 @@ public sealed class TextbookReport
             .Html();
     }
 
-    /// <summary>The same as tables for a terminal.</summary>
+    /// <summary>Formats the report as tables for a terminal.</summary>
     public string Table()
     {
         var text = new StringBuilder();

@@ -157,7 +157,7 @@ internal sealed partial class CellCase
         variable < Shape.StateVariables && _file.Has(name) ? _file.Values(name, States, _rows, Shape.Hidden) : null;
 
     /// <summary>All steps forward and back, as the trainer runs them.</summary>
-    /// <param name="stepped">What stepping gave; the window must give the same bits.</param>
+    /// <param name="stepped">Outputs of stepping; the window must give the same bits.</param>
     private void RunWindow(float[]? stepped)
     {
         using WindowNetwork network = WindowNetwork.Create(Shape, _rows, _steps);
@@ -238,8 +238,8 @@ internal sealed partial class CellCase
     }
 
     /// <summary>
-    /// How far the framework's single precision is from its double; 0 where the file does not hold both. No more than it can be, so that a
-    /// truth that was tampered with does not make room for itself.
+    /// Distance of the framework's single precision from its double; 0 where the file does not hold both. Bounded, so that a falsified
+    /// truth cannot widen its own tolerance.
     /// </summary>
     private double OwnError(string name)
     {
@@ -249,7 +249,7 @@ internal sealed partial class CellCase
         return Math.Min(LargestSaturatedError, Quantity.LargestDifference(_file.Values("expected." + name, [.. truth.Dimensions]), truth.Values));
     }
 
-    /// <summary>From [layers * D, B, H] of one state variable into [layers * D, variables, B, H].</summary>
+    /// <summary>Copies one state variable from [layers * D, B, H] into [layers * D, variables, B, H].</summary>
     private void Fill(Span<float> states, double[]? values, int variable)
     {
         int block = _rows * Shape.Hidden;

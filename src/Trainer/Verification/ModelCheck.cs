@@ -53,7 +53,7 @@ public static class ModelCheck
                 + "or .csv beside it; a file written by 'streamrnn train' has golden vectors");
     }
 
-    /// <summary>Not what lies beside another file to be checked: its facts, its forecasts, the index of a folder.</summary>
+    /// <summary>True for a file that is checked for itself; false for facts, forecasts and the index that lie beside one.</summary>
     private static bool IsCheckedAlone(string file) => Path.GetExtension(file).ToLowerInvariant() switch
     {
         ".safetensors" => !TrainedModel.IsExpected(file) || !File.Exists(ModelOf(file)),

@@ -1,11 +1,11 @@
 namespace StreamRnn.Trainer.Verification;
 
 /// <summary>One thing that was computed here and compared with the truth.</summary>
-/// <param name="Name">What it is.</param>
+/// <param name="Name">Its name.</param>
 /// <param name="Count">Numbers compared.</param>
 /// <param name="AbsoluteError">The largest; infinite where a number of ours is none.</param>
 /// <param name="RelativeError">The largest absolute error over the largest magnitude of the truth.</param>
-/// <param name="Tolerance">What the absolute error was held to.</param>
+/// <param name="Tolerance">Tolerance of the absolute error.</param>
 public sealed record Quantity(string Name, int Count, double AbsoluteError, double RelativeError, double Tolerance)
 {
     public bool Holds => AbsoluteError <= Tolerance;
@@ -55,8 +55,8 @@ public sealed record Quantity(string Name, int Count, double AbsoluteError, doub
     }
 }
 
-/// <summary>What a file was compared with, and how that went.</summary>
-/// <param name="Kind">What was recognised in it.</param>
+/// <summary>A file, what it was compared with, and the result.</summary>
+/// <param name="Kind">Description of the content recognised.</param>
 /// <param name="Description">For people: the network and how much was run.</param>
 /// <param name="Quantities">Never empty.</param>
 public sealed record CheckResult(string File, string Kind, string Description, IReadOnlyList<Quantity> Quantities)

@@ -43,7 +43,7 @@ internal sealed class TensorSet
 
     public IEnumerable<string> Names => _tensors.Keys;
 
-    /// <summary>What is stated about the content, in the file or beside it.</summary>
+    /// <summary>Facts stated about the content, in the file or beside it.</summary>
     public IReadOnlyDictionary<string, string> Facts => _facts;
 
     public bool Has(string name) => _tensors.ContainsKey(name);

@@ -44,11 +44,11 @@ internal sealed class TrainedModel
             _target = _inputs.Length;   // it is not read, and its scale stands last
     }
 
-    /// <summary>Where the forecasts made elsewhere are; none where there is no such file.</summary>
+    /// <summary>Paths of forecasts made elsewhere; empty where there is no such file.</summary>
     public static IEnumerable<string> ExpectedFiles(string model) =>
         ((string[])[".safetensors", ".csv"]).Select(ending => Path.ChangeExtension(model, null) + Expected + ending).Where(File.Exists);
 
-    /// <summary>It is the file of forecasts, not the model.</summary>
+    /// <summary>True for a file of forecasts, false for a model.</summary>
     public static bool IsExpected(string path) => Path.GetFileNameWithoutExtension(path).EndsWith(Expected, StringComparison.Ordinal);
 
     /// <param name="data">The recording.</param>

@@ -93,7 +93,7 @@ internal sealed class TrainingTrace
         };
     }
 
-    /// <param name="noise">Where given, the network sees every parameter one rounding up or down at every step.</param>
+    /// <param name="noise">If given, the network sees every parameter one rounding up or down at every step.</param>
     private Course Run(OptimiserSettings settings, Random? noise = null)
     {
         ModelShape shape = _model.Shape;

@@ -6,8 +6,8 @@ using StreamRnn.Worker.Configuration;
 namespace StreamRnn.Worker.Bench;
 
 /// <summary>
-/// What snapshots write beside the log, as a part of <c>bench durable</c>: over two snapshots, one that stands alone and one that adds to
-/// it, with every stream in its turn, so that all have changed.
+/// Measures the snapshots' share of what is written, as a part of <c>bench durable</c>: over two snapshots, a full one and an incremental
+/// one, with every stream in its turn, so that all have changed.
 /// </summary>
 internal static class BenchAmplification
 {
@@ -48,7 +48,7 @@ internal static class BenchAmplification
     }
 }
 
-/// <summary>What a flow wrote per tick.</summary>
+/// <summary>Bytes written per tick by one load.</summary>
 /// <param name="CpuMicroseconds">Of the whole process, per tick.</param>
 /// <param name="Snapshots">In the time it was looked at.</param>
 /// <param name="EvictedBytesPerTick">To the files of idle streams; not part of the amplification, because nothing of it is ever flushed.</param>

@@ -75,7 +75,9 @@ internal static class BenchCells
         }
     }
 
-    /// <summary>Until the runtime has compiled the callers of the kernels in their last form, which it does beside them.</summary>
+    /// <summary>
+    /// Runs until the runtime has compiled the callers of the kernels in their final form, which it does in the background.
+    /// </summary>
     private static void WarmUp()
     {
         CellWorkload workload = new(new ModelShape(CellKind.Gru, 1, 16, 1, 2), streams: 1, batch: 1);

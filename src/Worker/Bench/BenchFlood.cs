@@ -9,15 +9,15 @@ using StreamRnn.Worker.Commands;
 namespace StreamRnn.Worker.Bench;
 
 /// <summary>
-/// <c>bench flood</c>: as many ticks as go through a worker that keeps everything on the disk, in a process of its own with the embedded broker:
-/// JSON at QoS 1 over TCP, stepped, published, acknowledged from the disk. Devices and the reader of the forecasts share the machine with it.
+/// <c>bench flood</c>: the highest rate through a worker with a data directory, in a separate process with the embedded broker: JSON at QoS
+/// 1 over TCP, stepped, published, acknowledged from the disk. Devices and the reader of the forecasts share the machine with it.
 /// </summary>
 internal static class BenchFlood
 {
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);   // every method compiled in its last form
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    /// <summary>Threads of the worker whose share is told apart: what reads sockets, steps, writes the log, publishes and sends.</summary>
+    /// <summary>Threads of the worker whose share is reported: those that read sockets, step, write the log, publish and send.</summary>
     private static readonly (string Name, string Thread)[] Parts =
         [("read", "mqtt broker connection"), ("step", "shard"), ("publish", "publisher"), ("send", "mqtt broker sender"), ("log", "commit"), ("save", "checkpoints")];
 
@@ -119,7 +119,7 @@ internal sealed record FloodCase(string Model, string Reader)
         (Model == "bare" ? "bare GRU-32, " : "default detector, ") + (Reader == "none" ? "no reader" : "a reader");
 }
 
-/// <summary>How far everything is at one moment.</summary>
+/// <summary>Counters of all parts at one moment.</summary>
 /// <param name="Load">CPU time of devices and reader, which are this process.</param>
 internal sealed record FloodPoint(long At, long Done, ProcessUse Worker, TimeSpan Load, DiskUse Disk);
 
@@ -173,7 +173,7 @@ internal sealed class Flood : IDisposable
         bool GoesOn(TimeSpan elapsed) => elapsed < duration || (elapsed < patience && Done == before);
     }
 
-    /// <summary>Sends nothing more and waits until everything has come back, in order and once.</summary>
+    /// <summary>Stops sending and waits until everything has come back, in order and once.</summary>
     public void Finish(TimeSpan patience)
     {
         foreach (FloodDevice device in _devices)

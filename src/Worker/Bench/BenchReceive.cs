@@ -62,7 +62,7 @@ internal static class BenchReceive
         }
     }
 
-    /// <summary>As many as go through.</summary>
+    /// <summary>Measures the highest rate.</summary>
     private static ReceiveLine Flood(string name, ReceiveEnd end, int port, TimeSpan duration)
     {
         FloodDevice[] devices = [.. Enumerable.Range(0, Connections).Select(device =>
@@ -93,7 +93,7 @@ internal static class BenchReceive
         return ReceiveLine.Between(name, string.Create(CultureInfo.InvariantCulture, $"{PacedRate:n0} a second"), first, last);
     }
 
-    /// <summary>What a broker has kept for a client that was away.</summary>
+    /// <summary>Measures the delivery of a backlog that a broker kept for an absent client.</summary>
     private static ReceiveLine Drained(string name, ReceiveEnd end, int port, int messages)
     {
         using (BrokerLink absent = new(ClientOptions(port), end.Take, NullLogger.Instance, journal: end.Journal))
@@ -161,7 +161,7 @@ internal static class BenchReceive
     }
 }
 
-/// <summary>How far a receiving end is at one moment.</summary>
+/// <summary>Counters of a receiving end at one moment.</summary>
 internal sealed record ReceivePoint(long At, long Received, ProcessUse Use)
 {
     public static ReceivePoint Of(ReceiveEnd end)
@@ -171,7 +171,7 @@ internal sealed record ReceivePoint(long At, long Received, ProcessUse Use)
     }
 }
 
-/// <summary>What a message came to, between two moments.</summary>
+/// <summary>Cost of a message, between two moments.</summary>
 /// <param name="Microseconds">Of CPU per message, all threads that take part in taking it in.</param>
 /// <param name="Parts">The same by what they do: read (and decode and write down), acknowledge, write to the disk, hand back.</param>
 internal sealed record ReceiveLine(string Group, string Case, long Messages, double PerSecond, double Microseconds, IReadOnlyDictionary<string, double> Parts)

@@ -159,6 +159,6 @@ internal static class BenchSoak
     }
 }
 
-/// <summary>What is asked of a soak.</summary>
+/// <summary>Parameters of a soak.</summary>
 /// <param name="WarmUpShare">Of the duration.</param>
 internal sealed record SoakPlan(TimeSpan Duration, double Rate, int Topics, double BusyShare, TimeSpan Every, double WarmUpShare, long ToleratedBytes);

@@ -96,8 +96,9 @@ internal static class BenchTrain
     }
 
     /// <summary>
-    /// Two per multiply-add of the matrices: each step of a layer forward (W x, U h), the same for their gradients, and dL/dh through U and,
-    /// above the first layer, dL/dx through W; of the head three times its size after the last step. Biases and gates are not counted.
+    /// Counts two operations per multiply-add of the matrices: each step of a layer forward (W x, U h), the same for their gradients, and
+    /// dL/dh through U and, above the first layer, dL/dx through W; of the head three times its size after the last step. Biases and gates
+    /// are not counted.
     /// </summary>
     private static double FlopsOfWindow(ModelShape shape, int length) =>
         2.0 * length * Enumerable.Range(0, shape.Layers).Sum(layer =>
@@ -130,7 +131,7 @@ internal static class BenchTrain
         Bounded.Option(name, description, byDefault, value => value >= 1 && value <= largest, $"a whole number from 1 to {largest}");
 }
 
-/// <summary>What epochs cost.</summary>
+/// <summary>Cost of epochs.</summary>
 /// <param name="CpuSecondsPerEpoch">Processor time of the calling thread, of the fastest epoch: with one thread, what an epoch takes on a machine that does nothing else.</param>
 /// <param name="WallSecondsPerEpoch">The fastest epoch by the clock on the wall.</param>
 /// <param name="GflopPerEpoch">Multiply-adds of the matrices, two each, forward and back.</param>

@@ -7,8 +7,8 @@ using StreamRnn.Worker.Configuration;
 namespace StreamRnn.Worker.Bench;
 
 /// <summary>
-/// <c>bench wire</c>: a worker in a process of its own, ticks in over MQTT and forecasts out, on loopback. What it costs is the CPU time of
-/// that process; what it delays is measured outside it, from before the publish to the arrival of the forecast.
+/// <c>bench wire</c>: a worker in a separate process, ticks in over MQTT and forecasts out, on loopback. Cost is the CPU time of that
+/// process; latency is measured outside it, from before the publish to the arrival of the forecast.
 /// </summary>
 internal static class BenchWire
 {
@@ -49,7 +49,7 @@ internal static class BenchWire
         return wire;
     }
 
-    /// <summary>How long each measurement lasts.</summary>
+    /// <summary>Length of each measurement.</summary>
     public static Option<TimeSpan> Length() =>
         Bounded.Duration("--duration", "Length of each measurement; longer is steadier.", "5s", TimeSpan.FromMilliseconds(100));
 

@@ -3,7 +3,9 @@ using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Bench;
 
-/// <summary>What goes to the disk under a data directory: how far its files have grown, also those that are gone again, and what the device was given.</summary>
+/// <summary>
+/// Meters writes under a data directory: the growth of its files, also of removed ones, and the bytes given to the device.
+/// </summary>
 internal sealed class DiskMeter : IDisposable
 {
     private const int SectorBytes = 512;
@@ -35,8 +37,8 @@ internal sealed class DiskMeter : IDisposable
     public void Dispose() => _timer.Dispose();
 
     /// <summary>
-    /// Written to the block device since the machine has started, by anybody: the file system's own journal is in it, and so are other
-    /// programs. Null where the system does not say.
+    /// Bytes written to the block device since the machine started, including the file system's journal and other programs. Null where the
+    /// system does not report it.
     /// </summary>
     private long? DeviceBytes => _statistics is null
         ? null
@@ -58,7 +60,7 @@ internal sealed class DiskMeter : IDisposable
         }
     }
 
-    /// <summary>Without the zeros that a log keeps ahead of its end.</summary>
+    /// <summary>Length without the zeros that a log keeps ahead of its end.</summary>
     private long LengthOf(FileInfo file)
     {
         if (file.Extension != LogFormat.SegmentSuffix)

@@ -53,12 +53,12 @@ internal sealed class FloodDevice : IDisposable
         _thread = new Thread(Run) { Name = "flood device", IsBackground = true };
     }
 
-    /// <summary>Of a stream: TOPIC/line07/machine00107.</summary>
+    /// <summary>Topic of a stream: TOPIC/line07/machine00107.</summary>
     public static string Topic(string topic, int stream) => $"{topic}/line{stream % 100:d2}/machine{stream:d5}";
 
     public long Sent => Volatile.Read(ref _sent);
 
-    /// <summary>Packets of which the acknowledgement has come.</summary>
+    /// <summary>Packets whose acknowledgement has arrived.</summary>
     public long Acknowledged => Volatile.Read(ref _acknowledged);
 
     /// <summary>Why it ended before it was told to; null where it did not.</summary>

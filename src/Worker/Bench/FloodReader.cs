@@ -21,7 +21,7 @@ internal sealed class FloodReader : IDisposable
     private volatile bool _stopping;
 
     /// <param name="topic">First levels of the streams' topics.</param>
-    /// <param name="streams">How many there are, numbered from 0.</param>
+    /// <param name="streams">Number of streams, numbered from 0.</param>
     public FloodReader(string host, int port, string topic, int streams)
     {
         _last = new long[streams];

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace StreamRnn.Worker.Bench;
 
-/// <summary>What a process has used so far.</summary>
+/// <summary>CPU time and memory of a process so far.</summary>
 /// <param name="Threads">
 /// Seconds of CPU by name of the thread, from /proc; elsewhere empty. What has ended is not in it. The kernel cuts names after 15 characters.
 /// </param>

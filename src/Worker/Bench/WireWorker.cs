@@ -3,14 +3,14 @@ using StreamRnn.Worker.Commands;
 
 namespace StreamRnn.Worker.Bench;
 
-/// <summary>The worker as a service would start it: this executable with the verb <c>run</c>, in a process of its own.</summary>
+/// <summary>A worker as a service would start it: this executable with the verb <c>run</c>, in a separate process.</summary>
 internal sealed class WireWorker : IDisposable
 {
     private readonly Process _process;
     private readonly int _probes = FreePort.Find();
 
     /// <param name="broker">Null for the embedded one.</param>
-    /// <param name="settings">What else it is told, as <c>Durability__CommitInterval</c> and a value.</param>
+    /// <param name="settings">Further settings, as <c>Durability__CommitInterval</c> and a value.</param>
     public WireWorker((string Host, int Port)? broker, byte qos, params ReadOnlySpan<(string Key, string Value)> settings)
     {
         (Host, Port) = broker ?? ("127.0.0.1", FreePort.Find());

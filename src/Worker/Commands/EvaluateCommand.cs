@@ -134,7 +134,7 @@ internal static class EvaluateCommand
         return line.ToJsonString();
     }
 
-    /// <summary>Which rows of a recording are scored, by number or by share.</summary>
+    /// <summary>Rows of a recording to score, by number or by share.</summary>
     private sealed record EvaluatedRows(int? From, double? Train, ReportOptions Options)
     {
         public ReportOptions Of(int rows, int? unseen) => Options with { From = From ?? (Train is double share ? (int)(share * rows) : unseen ?? FirstScored) };
@@ -147,7 +147,7 @@ internal static class EvaluateCommand
 
         public SeriesForecast Forecast(string name) => new(name, Forecasts, Lower, Upper);
 
-        /// <param name="withAlarms">Whether they are needed: forecasts of others have none.</param>
+        /// <param name="withAlarms">True if alarms are needed; forecasts made elsewhere have none.</param>
         public static ReplayedRows Read(string path, bool withAlarms)
         {
             using CsvRecording recording = Open(path, withAlarms);

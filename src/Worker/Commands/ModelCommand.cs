@@ -4,7 +4,7 @@ using StreamRnn.Trainer.Recipes;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary><c>streamrnn model</c>: looks at model files and writes the untrained one.</summary>
+/// <summary><c>streamrnn model</c>: inspects model files and writes the untrained one.</summary>
 internal static class ModelCommand
 {
     public static Command Create() => new("model", "Shows, checks and writes model files.") { ModelShowCommand.Create(), ModelCheckCommand.Create(), CreateUntrained() };

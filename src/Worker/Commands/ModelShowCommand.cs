@@ -12,7 +12,7 @@ internal static class ModelShowCommand
 {
     private const int LongestValue = 160;
 
-    /// <summary>Shown in lines of their own.</summary>
+    /// <summary>Metadata with lines of their own.</summary>
     private static readonly string[] Shown =
         ["architecture", "cell", "input_size", "hidden_size", "num_layers", "bidirectional", "vocabulary", "dense_activations", "head", ForecasterFile.ForecasterKey, ForecasterFile.EncoderKey];
 
@@ -86,7 +86,7 @@ internal static class ModelShowCommand
         }
     }
 
-    /// <summary>What the worker steps; null where it cannot, and why.</summary>
+    /// <summary>Model that the worker steps; null where it cannot, with the reason.</summary>
     private static Forecaster? Forecaster(ModelFile model, out string? why)
     {
         try
@@ -132,7 +132,7 @@ internal static class ModelShowCommand
         }, BenchLine.Json));
     }
 
-    /// <summary>What the writer had to say beyond what is shown apart.</summary>
+    /// <summary>Further metadata of the writer.</summary>
     private static IEnumerable<KeyValuePair<string, string>> OtherMetadata(ModelFile model) =>
         model.Metadata.Where(entry => !entry.Key.StartsWith("golden", StringComparison.Ordinal) && !Shown.Contains(entry.Key)).OrderBy(entry => entry.Key, StringComparer.Ordinal);
 }

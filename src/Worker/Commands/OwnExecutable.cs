@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary>This executable again, in a process of its own.</summary>
+/// <summary>Starts this executable again as a separate process.</summary>
 internal static class OwnExecutable
 {
     /// <summary>How it is started, its output redirected.</summary>

@@ -53,7 +53,7 @@ internal static class ReplayCommand
             });
     }
 
-    /// <summary>What is said of recordings without a time column.</summary>
+    /// <summary>Message about recordings without a time column.</summary>
     public static string WithoutTime(int files) =>
         $"{files} of the files have no time column; their rows were taken as one second apart (--time-column NAME)";
 

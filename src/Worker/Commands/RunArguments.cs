@@ -69,7 +69,7 @@ internal sealed class RunArguments
     public StreamRnnOptions Load(ParseResult parsed) =>
         WorkerConfiguration.Load(WorkerConfiguration.Read(parsed.GetValue(_config)), options => Apply(parsed, options));
 
-    /// <summary>Where the settings come from, for whoever needs more than ours of them: log levels.</summary>
+    /// <summary>Sources of the settings, for readers of more than ours: log levels.</summary>
     public Microsoft.Extensions.Configuration.IConfigurationRoot Read(ParseResult parsed) => WorkerConfiguration.Read(parsed.GetValue(_config));
 
     private StreamRnnOptions Apply(ParseResult parsed, StreamRnnOptions options)

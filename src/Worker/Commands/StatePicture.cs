@@ -92,7 +92,7 @@ internal sealed class StatePicture
         return charts;
     }
 
-    /// <summary>As much of a time as tells the steps apart.</summary>
+    /// <summary>Formats as much of a time as distinguishes the steps.</summary>
     private string Clock(long time)
     {
         DateTime at = DateTime.UnixEpoch.AddTicks(time / 100);

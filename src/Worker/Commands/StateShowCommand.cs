@@ -7,7 +7,7 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary><c>streamrnn state show</c>: what a stopped worker left of its streams, in words or as JSON.</summary>
+/// <summary><c>streamrnn state show</c>: reports the streams of a stopped worker, as text or JSON.</summary>
 internal static class StateShowCommand
 {
     public static Command Create()

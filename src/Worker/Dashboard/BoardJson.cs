@@ -4,8 +4,8 @@ using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Dashboard;
 
-/// <summary>What the page is told of the worker itself.</summary>
-/// <param name="Link">Where ticks come from, in words.</param>
+/// <summary>State of the worker for the page.</summary>
+/// <param name="Link">Description of the source of ticks.</param>
 /// <param name="Streams">Streams that have been seen.</param>
 public readonly record struct WorkerStatus(string Link, bool Ready, int Streams, long Accepted, long Stepped, long Published, long Refused)
 {

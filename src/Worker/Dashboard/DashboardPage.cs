@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace StreamRnn.Worker.Dashboard;
 
 /// <summary>
-/// One page that shows what the worker thinks, and the JSON it polls each second: <c>/</c> and
-/// <c>/api/streams?top=50&amp;search=TEXT&amp;order=surprise|arrival</c>. It only reads. Whatever else is asked goes on to the probes.
+/// A page that shows streams and anomalies, and the JSON that it polls each second: <c>/</c> and
+/// <c>/api/streams?top=50&amp;search=TEXT&amp;order=surprise|arrival</c>. Read only. Other paths are passed to the probes.
 /// </summary>
 /// <remarks>
 /// Names of streams are written by whoever publishes. The page puts them in as text, never as markup, and its policy runs one script

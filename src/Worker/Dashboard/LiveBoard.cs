@@ -8,8 +8,8 @@ using StreamRnn.Worker.Publish;
 namespace StreamRnn.Worker.Dashboard;
 
 /// <summary>
-/// What a person watching wants to know: the latest of every stream and the anomalies as they come. Written by the publisher, read by
-/// whoever draws; nothing allocates after a stream's first forecast.
+/// The latest values of every stream and the anomalies as they come, for a page or a terminal. Written by the publisher, read by any
+/// thread; nothing allocates after a stream's first forecast.
 /// </summary>
 /// <param name="capacity">Streams kept, the first ones; the rest are only counted. Each takes <see cref="BytesPerStream"/>.</param>
 public sealed class LiveBoard(StreamDirectory directory, int capacity) : IForecastSink
@@ -27,7 +27,7 @@ public sealed class LiveBoard(StreamDirectory directory, int capacity) : IForeca
     private long _forecastCount;
     private long _anomalyCount;
 
-    /// <summary>What one stream takes: its curve, its latest verdict, its place.</summary>
+    /// <summary>Memory of one stream: its curve, its latest verdict, its place.</summary>
     public static int BytesPerStream => (CurveLength * Unsafe.SizeOf<CurvePoint>()) + Unsafe.SizeOf<Verdict>() + 128;
 
     public string Name => "board";
@@ -58,7 +58,7 @@ public sealed class LiveBoard(StreamDirectory directory, int capacity) : IForeca
     {
     }
 
-    /// <summary>Copies of what there is to show, so that drawing holds nobody up.</summary>
+    /// <summary>Copies the present content, so that drawing blocks no writer.</summary>
     public BoardView Read(BoardQuery query)
     {
         char[] name = ArrayPool<char>.Shared.Rent(StreamDirectory.MaximumNameBytes);
@@ -140,7 +140,7 @@ public sealed class LiveBoard(StreamDirectory directory, int capacity) : IForeca
     }
 }
 
-/// <summary>Which streams to show.</summary>
+/// <summary>Query for streams to show.</summary>
 /// <param name="Top">At most so many.</param>
 /// <param name="Search">Part of the name, in any case; empty for all.</param>
 /// <param name="BySurprise">Those with the most recent surprise first, else in order of arrival.</param>

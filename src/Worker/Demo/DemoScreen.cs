@@ -7,7 +7,7 @@ using StreamRnn.Worker.Hosting;
 namespace StreamRnn.Worker.Demo;
 
 /// <summary>Shows the demo as it runs: a live picture on a terminal, lines in a pipe.</summary>
-/// <param name="page">Where the dashboard is; null where there is none.</param>
+/// <param name="page">Address of the dashboard; null without one.</param>
 /// <param name="duration">Null where the recordings decide.</param>
 internal sealed class DemoScreen(LiveBoard board, StreamWorker worker, DemoDevices devices, IPEndPoint broker, string? page, TimeSpan? duration)
 {

@@ -4,7 +4,7 @@ using StreamRnn.Ingest.Recordings;
 
 namespace StreamRnn.Worker.Devices;
 
-/// <summary>How a device writes its readings. Each form is one that real devices use and that the worker reads without configuration.</summary>
+/// <summary>Form of a device's readings. Each is used by real devices, and the worker reads it without configuration.</summary>
 internal enum PayloadForm
 {
     /// <summary>The number alone; the event time is the arrival.</summary>

@@ -10,7 +10,7 @@ internal sealed class Pace(double rate)
     private long _startedAt;
 
     /// <summary>Counts a message in.</summary>
-    /// <returns>How long to wait before it is sent; zero or less when it is due.</returns>
+    /// <returns>The time to wait before the next is sent; zero or less when it is due.</returns>
     public TimeSpan Next()
     {
         if (_count++ == 0)

@@ -4,11 +4,11 @@ using StreamRnn.Worker.Telemetry;
 namespace StreamRnn.Worker.Durability;
 
 /// <summary>
-/// Where the streams are that are not in memory: working files of the data directory, one per shard and kind of row. Nothing durable lies
-/// there: they are never flushed, and go at the start and at the end, because snapshots and log have all of it.
+/// Working files of the data directory for streams that are not in memory, one per shard and kind of row. Nothing durable lies there: the
+/// files are never flushed, and are removed at the start and at the end, because snapshots and log hold all of it.
 /// </summary>
 /// <param name="streamsInMemory">Rows that all shards together may hold.</param>
-/// <param name="failed">Told why, with the remedy, when the process must end.</param>
+/// <param name="failed">Receives the reason, with the remedy, when the process must end.</param>
 internal sealed class ColdStore(IDataFiles files, int streamsInMemory, Action<string> failed, ILogger logger) : IDisposable
 {
     // How often a full disk is asked again.
@@ -25,7 +25,7 @@ internal sealed class ColdStore(IDataFiles files, int streamsInMemory, Action<st
     /// <summary>Whether a shard stands still because the disk is full.</summary>
     public bool IsFull => Volatile.Read(ref _isFull);
 
-    /// <summary>What has gone to the disk since the start.</summary>
+    /// <summary>Traffic to the disk since the start.</summary>
     public RowTraffic Evicted => Sum(rows => rows.Evicted);
 
     /// <summary>What has come back since the start.</summary>
@@ -71,7 +71,7 @@ internal sealed class ColdStore(IDataFiles files, int streamsInMemory, Action<st
         Volatile.Write(ref _isFull, false);
     }
 
-    /// <summary>From here on nothing new is taken in: a shard for whose rows the disk has no room keeps them in memory and goes on.</summary>
+    /// <summary>Ends the wait for room on the disk at the end of intake: a shard whose rows have no room keeps them in memory.</summary>
     public void EndWaiting()
     {
         lock (_lock)

@@ -8,7 +8,7 @@ internal ref struct LogRecord
 {
     public LogRecordKind Kind;
 
-    /// <summary>Its own; of a packet, its first tick's.</summary>
+    /// <summary>Position of the record; of a packet, its first tick's.</summary>
     public long Position;
 
     /// <summary>Number of the session.</summary>
@@ -18,19 +18,19 @@ internal ref struct LogRecord
     public ushort PacketId;
     public ulong Hash;
 
-    /// <summary>Of all its ticks, where their producer numbers them.</summary>
+    /// <summary>Numbering of all its ticks.</summary>
     public TickNumbering Numbering;
 
     /// <summary>What it numbered them.</summary>
     public long TickNumber;
 
-    /// <summary>Ticks that follow and are to be read with <see cref="FrameReader.ReadTick"/>.</summary>
+    /// <summary>Number of ticks that follow, to be read with <see cref="FrameReader.ReadTick"/>.</summary>
     public int TickCount;
 
     /// <summary>Rule of a source; where the topic ends of a stream; stream of a reset.</summary>
     public int Number;
 
-    /// <summary>What a confirmation confirms.</summary>
+    /// <summary>Position up to which a confirmation confirms.</summary>
     public long Upto;
 
     /// <summary>Name, or bytes.</summary>

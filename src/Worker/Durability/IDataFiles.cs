@@ -48,13 +48,15 @@ internal interface IDataFile : IDisposable
 
     void Truncate(long length);
 
-    /// <summary>Returns when all bytes are on the disk. After a failure nobody knows what is: do not ask again.</summary>
+    /// <summary>
+    /// Returns when all bytes are on the disk. After a failure the content of the disk is unknown: do not repeat the call.
+    /// </summary>
     void Flush();
 }
 
 internal static class DiskFull
 {
-    /// <summary>Whether a write failed for want of room: it may be tried again.</summary>
+    /// <summary>True if a write failed for want of room: it may be repeated.</summary>
     public static bool IsDiskFull(this IOException e) => OperatingSystem.IsWindows()
         ? (e.HResult & 0xFFFF) is 112 or 39   // ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL
         : e.HResult is 28 or 122;             // ENOSPC, EDQUOT

@@ -3,7 +3,9 @@ using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>What the log has said so far, states of the streams apart: names in their order, sessions and what they may repeat.</summary>
+/// <summary>
+/// Index of the log's content, without the states of streams: names in their order, and sessions with what they may redeliver.
+/// </summary>
 /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
 internal sealed class JournalState(StreamDirectory directory, int redeliveryCapacity)
 {

@@ -10,7 +10,7 @@ namespace StreamRnn.Worker.Durability;
 /// The model files of a data directory, <c>model-SHA256.safetensors</c>: those that its states were stepped with, so that steps can be made
 /// again when the configuration names others already.
 /// </summary>
-/// <param name="present">What the configuration names; null where nobody steps on.</param>
+/// <param name="present">Models named by the configuration; null where nothing continues to step.</param>
 internal sealed class KeptModels(IDataFiles files, ModelCatalog? present)
 {
     private const string Prefix = "model-";
@@ -51,7 +51,7 @@ internal sealed class KeptModels(IDataFiles files, ModelCatalog? present)
                 + "another build wrote it; start that one, or give this worker a data directory of its own, where every stream begins anew");
     }
 
-    /// <summary>Removes the models that no set-up needs but this one.</summary>
+    /// <summary>Removes the models that only other set-ups need.</summary>
     public void RemoveAllBut(Setup setup)
     {
         foreach (string name in files.List().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal)))

@@ -1,7 +1,7 @@
 namespace StreamRnn.Worker.Durability;
 
 /// <summary>Writes frames to the disk, one segment after the other, see <see cref="LogFormat"/>. By one thread.</summary>
-/// <param name="segmentBytes">Where a segment ends, about.</param>
+/// <param name="segmentBytes">Approximate size of a segment.</param>
 /// <param name="crc">Of the last frame before.</param>
 internal sealed class SegmentWriter(IDataFiles files, int segmentBytes, uint crc) : IDisposable
 {

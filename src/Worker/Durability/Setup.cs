@@ -6,7 +6,9 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>What steps are made with, as far as it can change a number. It is in the log before the first step it holds for.</summary>
+/// <summary>
+/// Models and rules that steps are made with, as far as they can change a number. Written to the log before the first step they hold for.
+/// </summary>
 /// <param name="Models">Which model serves which streams, in order of preference; the standard one, without a pattern, comes last.</param>
 /// <param name="Rules">Which rule the ticks of which streams follow, likewise; null for the standard one alone.</param>
 internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<SetupRule>? Rules = null)
@@ -41,7 +43,7 @@ internal sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Set
         return guard == 0 ? model : ((model + 1) & ~1) + guard;
     }
 
-    /// <summary>Which kinds of rows it gives which streams.</summary>
+    /// <summary>Assigns kinds of rows to streams.</summary>
     /// <param name="load">Finds a model.</param>
     public ModelMap Map(StreamDirectory directory, Func<SetupModel, Forecaster> load) => new(load(Models[^1]), directory,
         [.. Models.SkipLast(1).Select(model => (new StreamPattern(model.Pattern!), load(model)))],
@@ -66,5 +68,5 @@ internal sealed record SetupModel(string? Pattern, string Name, string Sha256, i
 
 /// <summary>A rule of a set-up.</summary>
 /// <param name="Pattern">Null for the standard one.</param>
-/// <param name="GuardFloats">What it adds to a stream's state row.</param>
+/// <param name="GuardFloats">Floats that the rule adds to a stream's state row.</param>
 internal sealed record SetupRule(string? Pattern, TickRule Rule, int GuardFloats);

@@ -14,7 +14,7 @@ internal sealed class SetupHistory
 
     public int Count => _setups.Count;
 
-    /// <summary>Where the last one begins.</summary>
+    /// <summary>Position at which the last set-up begins.</summary>
     public long LastPosition => _setups.Count == 0 ? 0 : _setups[^1].Position;
 
     public Setup this[int number] => _setups[number].Setup;

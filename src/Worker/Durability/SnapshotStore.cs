@@ -5,7 +5,7 @@ using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>Shown each saved row.</summary>
+/// <summary>Visits each saved row.</summary>
 internal delegate void RowVisitor(int stream, int kind, ReadOnlySpan<float> row);
 
 /// <summary>
@@ -24,7 +24,7 @@ internal sealed class SnapshotStore(IDataFiles files)
     private long _addedBytes;
     private int _parts;
 
-    /// <summary>Whether the next snapshot should stand alone: the parts that add to the last one are as large as it, or many.</summary>
+    /// <summary>True if the next snapshot should be a full one: the increments on the last one are as large as it, or many.</summary>
     public bool IsLongChain => _addedBytes >= _aloneBytes || _parts >= MostParts;
 
     /// <summary>Finds the newest snapshot that is whole, with everything it adds to; forgets the others.</summary>

@@ -11,7 +11,7 @@ internal sealed record StepSeen(long Time, double Value, Verdict Verdict, float[
 /// <summary>Share of a gate's units that hardly answered in a step: a sigmoid outside 0.05 to 0.95, a tanh in the same tenth of its range.</summary>
 internal sealed record GateSaturation(char Gate, double Share);
 
-/// <summary>Looks at the steps of one stream: keeps the newest, and what the gates of the last can be worked out from.</summary>
+/// <summary>Records the steps of one stream: the newest ones, and the inputs from which the gates of the last can be recomputed.</summary>
 /// <param name="capacity">Steps that are kept.</param>
 internal sealed class StreamWatch(Forecaster model, int capacity)
 {
@@ -44,7 +44,7 @@ internal sealed class StreamWatch(Forecaster model, int capacity)
         row[..network.StateFloats].CopyTo(_before);
     }
 
-    /// <summary>It has been made.</summary>
+    /// <summary>Records the step after it was made.</summary>
     /// <param name="entry">Of the batch it was in.</param>
     public void After(StepBatch batch, int entry, ReadOnlySpan<float> row)
     {
@@ -55,7 +55,9 @@ internal sealed class StreamWatch(Forecaster model, int capacity)
             (HiddenBefore, IsCut) = (_steps.Dequeue().Hidden, true);
     }
 
-    /// <summary>How far the gates of the last step were from answering, over all layers, in the order of the cell's parameters; null where there are none.</summary>
+    /// <summary>
+    /// Saturation of the gates in the last step, over all layers, in the order of the cell's parameters; null without gates.
+    /// </summary>
     public IReadOnlyList<GateSaturation>? Gates()
     {
         if (model.Network is not SequenceModel network || network.Shape.GateNames.Length == 0)

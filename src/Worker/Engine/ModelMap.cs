@@ -46,13 +46,13 @@ public sealed class ModelMap
 
     public IReadOnlyList<RowKind> Kinds => _kinds;
 
-    /// <summary>What serves the streams that no pattern names.</summary>
+    /// <summary>Kind of the streams that no pattern names.</summary>
     public RowKind Standard => _kinds[_setups[^1].Kinds[^1]];
 
     /// <summary>Set-ups, of which each one's number is below its successor's.</summary>
     public int SetupCount => _setups.Length;
 
-    /// <summary>This set-up, and those that hold before it.</summary>
+    /// <summary>Returns this set-up combined with the earlier ones.</summary>
     /// <param name="past">The first of each is meant; the oldest comes first.</param>
     public ModelMap After(IReadOnlyList<ModelMap> past) => past.Count == 0 ? this : new ModelMap(this, past);
 
@@ -80,7 +80,7 @@ public sealed class ModelMap
         return first;
     }
 
-    /// <summary>Which kind a set-up gives a stream.</summary>
+    /// <summary>Assignment of streams to kinds in one set-up.</summary>
     /// <param name="Kinds">Of model * rules + rule.</param>
     private sealed record Assignment(StreamPattern[] Models, StreamPattern[] Rules, int[] Kinds);
 }

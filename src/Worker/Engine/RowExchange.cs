@@ -14,7 +14,7 @@ internal sealed class RowExchange
     private const int PieceBytes = 256 << 10;
     private const int PieceCount = 32;
 
-    /// <summary>What its pieces take at most.</summary>
+    /// <summary>Upper bound of the memory of the pieces.</summary>
     /// <param name="rowBytes">Of the largest row.</param>
     public static long MemoryBoundBytes(int shards, int rowBytes) => (long)Math.Max(PieceCount, 2 * shards) * Math.Max(PieceBytes, rowBytes + RowPiece.RowHeaderBytes);
 
@@ -63,7 +63,7 @@ internal sealed class RowExchange
         }
     }
 
-    /// <summary>A shard cannot go on: no round will ever be complete again.</summary>
+    /// <summary>Fails the exchange because a shard cannot continue: no round will ever be complete again.</summary>
     public void Fail(IOException reason)
     {
         lock (_lock)
@@ -101,7 +101,7 @@ internal sealed class RowExchange
     }
 }
 
-/// <summary>Some saved rows.</summary>
+/// <summary>A piece of memory with saved rows.</summary>
 internal sealed class RowPiece(int bytes)
 {
     /// <summary>In front of each row: stream and kind.</summary>

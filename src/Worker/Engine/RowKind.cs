@@ -3,8 +3,8 @@ using StreamRnn.Detection;
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>
-/// What a stream's state row is made of: the floats of the model that steps it and, behind them, those of the rule that its ticks follow.
-/// Streams of one kind share a slab and step together.
+/// Layout of a stream's state row: the floats of its model and, behind them, those of its rule. Streams of one kind share a slab and step
+/// together.
 /// </summary>
 /// <param name="Rule">Adds nothing to the row where it is <see cref="TickRule.Default"/>.</param>
 public sealed record RowKind(Forecaster Model, TickRule Rule)
@@ -12,13 +12,13 @@ public sealed record RowKind(Forecaster Model, TickRule Rule)
     private readonly int _guardStart = (Model.RowFloats + 1) & ~1;   // on a multiple of 8 bytes
     private readonly int _guardFloats = Rule.GuardFloats;
 
-    /// <summary>Whether ticks may be held or dropped; else every tick steps.</summary>
+    /// <summary>True if ticks may be held or dropped; else every tick steps.</summary>
     public bool IsGuarded => _guardFloats > 0;
 
     /// <summary>Floats of one stream's whole state row.</summary>
     public int RowFloats => IsGuarded ? _guardStart + _guardFloats : Model.RowFloats;
 
-    /// <summary>What the rule remembers of a stream; only where <see cref="IsGuarded"/>.</summary>
+    /// <summary>Reorder state of a stream; only where <see cref="IsGuarded"/>.</summary>
     internal TickGuard Guard(Span<float> row) => new(Rule, row.Slice(_guardStart, _guardFloats));
 
     /// <summary>Makes a row that of a stream that has seen nothing.</summary>
@@ -31,7 +31,7 @@ public sealed record RowKind(Forecaster Model, TickRule Rule)
 
     public override string ToString() => Rule == TickRule.Default ? Model.Name : $"{Model.Name} ({Rule})";
 
-    /// <summary>Whether both are of one model, whatever its file is called.</summary>
+    /// <summary>True if both have one model, whatever the name of its file.</summary>
     public bool HasModelOf(RowKind other) => Model == other.Model || (Model.Hash.Length > 0 && Model.Hash == other.Model.Hash);
 
     /// <summary>Makes a row that of a stream which was of another kind so far: what is the same in both goes on, bit for bit.</summary>
@@ -50,7 +50,7 @@ public sealed record RowKind(Forecaster Model, TickRule Rule)
             Guard(row).Initialise();
     }
 
-    /// <summary>Lets the row's stream begin anew: the number of its steps goes on, ticks that are held stay, and its producer may count anew.</summary>
+    /// <summary>Resets the row's stream: the number of its steps continues, held ticks stay, and its producer may count anew.</summary>
     public void Reset(Span<float> row)
     {
         Model.Initialise(row[..Model.RowFloats], Model.StepsOf(row));

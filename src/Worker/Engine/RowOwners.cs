@@ -1,6 +1,6 @@
 namespace StreamRnn.Worker.Engine;
 
-/// <summary>Whose the rows of a slab are, and a hand that goes round them in search of one that nobody will miss soon.</summary>
+/// <summary>Owners of the rows of a slab, and the clock hand that looks for a row to evict.</summary>
 internal sealed class RowOwners
 {
     // The oldest of so many is about the oldest of all: the hand comes to each row once a round.

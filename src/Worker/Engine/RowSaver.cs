@@ -1,8 +1,8 @@
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>
-/// Saves a shard's states as they are at one place of its ticks, while the shard goes on: some rows after each micro-batch, and a row that
-/// is about to be stepped before that. The shard itself runs it, so there is nothing to lock.
+/// Saves a shard's states at one place of its ticks while the shard continues: some rows after each micro-batch, and a row that is about to
+/// be stepped before that. Runs on the shard's thread, so there is nothing to lock.
 /// </summary>
 internal sealed class RowSaver(RowExchange exchange)
 {
@@ -20,9 +20,9 @@ internal sealed class RowSaver(RowExchange exchange)
 
     public bool IsActive => CutBatch >= 0;
 
-    /// <summary>The shard has come to the cut.</summary>
+    /// <summary>Begins at the barrier.</summary>
     /// <param name="batch">The last before it.</param>
-    /// <param name="places">How many there are.</param>
+    /// <param name="places">Number of places.</param>
     public void Begin(long batch, int places, bool all)
     {
         (_since, _savedUpto) = (all ? 0 : _savedUpto, batch);
@@ -35,7 +35,7 @@ internal sealed class RowSaver(RowExchange exchange)
     /// <summary>Whether a place that was last stepped in this batch is as it was at the last cut.</summary>
     public bool IsUnchanged(long lastBatch) => lastBatch <= _savedUpto;
 
-    /// <summary>Whether a place that was last stepped in this batch, and not since the cut, is to be saved.</summary>
+    /// <summary>True if a place last stepped in this batch, and not since the barrier, is to be saved.</summary>
     public bool Wants(long lastBatch) => lastBatch > _since && lastBatch <= CutBatch;
 
     /// <summary>Whether the walk over the places has not come to this one yet.</summary>
@@ -52,7 +52,7 @@ internal sealed class RowSaver(RowExchange exchange)
         _piece.TryAdd(stream, kind, row);
     }
 
-    /// <summary>What is to be saved cannot be had: whoever takes the rows is told.</summary>
+    /// <summary>Aborts the snapshot with an error its reader will see.</summary>
     public void Fail(IOException reason) => exchange.Fail(reason);
 
     /// <summary>Saves the next rows of the walk.</summary>

@@ -4,8 +4,8 @@ using StreamRnn.Worker.Durability;
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>
-/// Where the state rows of a shard's streams lie: in a slab for each kind, and beyond a limit, the rows of idle streams, on the disk. The shard's
-/// loop alone touches it.
+/// Storage of a shard's state rows: a slab for each kind and, beyond a limit, files for the rows of idle streams. Used by the shard's
+/// thread alone.
 /// </summary>
 /// <remarks>Which rows are where never changes a bit: they are moved as they are.</remarks>
 internal sealed class RowStore
@@ -23,7 +23,7 @@ internal sealed class RowStore
     private StreamPlace[] _places;
 
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
-    /// <param name="store">Where the rows go that are too many for memory; null where none are.</param>
+    /// <param name="store">Storage for rows beyond the limit of memory; null without a limit.</param>
     public RowStore(IReadOnlyList<RowKind> kinds, int shard, int shardCount, ColdStore? store)
     {
         (_kinds, _shard, _shardCount, _store) = (kinds, shard, shardCount, store);
@@ -117,7 +117,7 @@ internal sealed class RowStore
         return row;
     }
 
-    /// <summary>Puts a place's row as it was saved, before the first batch: where an older one is, else in memory as long as there may be more.</summary>
+    /// <summary>Restores a saved row before the first batch: in the place of an older one, else in memory while there is room.</summary>
     /// <exception cref="ColdRowsException">There is no room for it.</exception>
     public void Restore(int index, int kind, ReadOnlySpan<float> floats)
     {
@@ -164,7 +164,7 @@ internal sealed class RowStore
         return _read.AsSpan(0, _kinds[place.Kind].RowFloats);
     }
 
-    /// <summary>Whether the slabs together stay within what the limit allows when a kind's gets another row.</summary>
+    /// <summary>True if another row for a kind's slab stays within the limit.</summary>
     private bool MayGrow(int kind)
     {
         if (!_slabs[kind].IsFull)
@@ -216,7 +216,7 @@ internal sealed class RowStore
     private Span<float> Floats(int kind, int row) => _slabs[kind][row][.._kinds[kind].RowFloats];
 }
 
-/// <summary>Where a stream's state is.</summary>
+/// <summary>Place of a stream's state.</summary>
 internal struct StreamPlace
 {
     public const int Bytes = 16;
@@ -235,7 +235,7 @@ internal struct StreamPlace
         set => _row = value;
     }
 
-    /// <summary>On the disk.</summary>
+    /// <summary>Slot on the disk.</summary>
     public int Slot
     {
         readonly get => ~_row;

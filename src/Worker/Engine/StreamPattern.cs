@@ -1,8 +1,8 @@
 namespace StreamRnn.Worker.Engine;
 
 /// <summary>
-/// Which streams a setting applies to: an MQTT topic filter over stream names. <c>+</c> stands for one level, a final <c>#</c> for all
-/// that follow. A pattern without a path speaks for every path of its topics; <c>meters/+:power</c> picks one of them.
+/// Pattern of the streams that a setting applies to: an MQTT topic filter over stream names. <c>+</c> stands for one level, a final
+/// <c>#</c> for all that follow. A pattern without a path covers every path of its topics; <c>meters/+:power</c> picks one of them.
 /// </summary>
 public sealed record StreamPattern
 {
@@ -19,7 +19,9 @@ public sealed record StreamPattern
 
     private int PathAt => _text.LastIndexOf(':') is int colon && colon > _text.LastIndexOf('/') ? colon : -1;
 
-    /// <summary>What is wrong with a pattern, in words: it is empty, or a wildcard shares a level with other characters. Null where nothing is.</summary>
+    /// <summary>
+    /// Describes the fault of a pattern: it is empty, or a wildcard shares a level with other characters. Null for a good one.
+    /// </summary>
     public static string? FaultOf(string? text)
     {
         if (string.IsNullOrEmpty(text))
@@ -36,7 +38,7 @@ public sealed record StreamPattern
         return null;
     }
 
-    /// <summary>Whether the stream called <paramref name="name"/> (<c>topic</c> or <c>topic:path</c>) is meant.</summary>
+    /// <summary>True if the stream called <paramref name="name"/> (<c>topic</c> or <c>topic:path</c>) matches.</summary>
     public bool Matches(ReadOnlySpan<char> name)
     {
         ReadOnlySpan<char> pattern = _text;

@@ -28,8 +28,8 @@ internal sealed class StreamRows
     private int _setup;
 
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
-    /// <param name="exchange">Where saved rows go.</param>
-    /// <param name="cold">Where the rows go that are too many for memory; null where none are.</param>
+    /// <param name="exchange">Receives saved rows.</param>
+    /// <param name="cold">Storage for rows beyond the limit of memory; null without a limit.</param>
     public StreamRows(ModelMap map, int shard, int shardCount, RowExchange exchange, ColdStore? cold = null)
     {
         (_map, _shardCount, _cold) = (map, shardCount, cold);
@@ -37,7 +37,7 @@ internal sealed class StreamRows
         (_saver, _save) = (new RowSaver(exchange), SaveIfWanted);
     }
 
-    /// <summary>What one stream of a kind costs: its row in the slab and the place that leads there.</summary>
+    /// <summary>Memory of one stream of a kind: its row in the slab and the place that leads there.</summary>
     public static int BytesPerStream(RowKind kind) => (new StateSlab(kind.RowFloats).RowFloats * sizeof(float)) + StreamPlace.Bytes;
 
     /// <summary>What rows are made of.</summary>
@@ -79,7 +79,9 @@ internal sealed class StreamRows
         _heldAtRestore = null;
     }
 
-    /// <summary>Readies a stream's row for its step: made where this is its first, back from the disk, saved as it is where a cut wants that.</summary>
+    /// <summary>
+    /// Prepares a stream's row for its step: creates it for a first step, reads it back from the disk, saves it where a barrier needs that.
+    /// </summary>
     /// <returns>
     /// False where the stream is in this batch already, or the batch has every row that may be in memory; then nothing is changed. True for
     /// the first of a batch.
@@ -110,7 +112,7 @@ internal sealed class StreamRows
         return true;
     }
 
-    /// <summary>Where the row of a stream is that has none on the disk.</summary>
+    /// <summary>Finds the row of a stream that is in memory.</summary>
     /// <returns>False where the stream has no state here.</returns>
     public bool TryFind(int stream, out int kind, out int row)
     {
@@ -120,7 +122,7 @@ internal sealed class StreamRows
         return place.LastBatch > 0 && !place.IsCold;
     }
 
-    /// <summary>Lets a stream begin anew, between two batches: its state is as new, and the number of its steps goes on.</summary>
+    /// <summary>Resets a stream between two batches: its state is new, and the number of its steps continues.</summary>
     public void Reset(int stream)
     {
         BeginBatch();   // a step like any other to whatever is being saved
@@ -129,7 +131,7 @@ internal sealed class StreamRows
     }
 
     /// <summary>Readies the row of the next stream that has a tick held and is not in this batch yet.</summary>
-    /// <param name="from">Where the search begins, and ends.</param>
+    /// <param name="from">Start of the search, and its end.</param>
     /// <param name="setup">One that takes another's place: streams that it gives another rule are meant; null for all.</param>
     public bool TryUseHeld(ref int from, int? setup, out int stream, out int kind, out int row)
     {
@@ -179,7 +181,7 @@ internal sealed class StreamRows
         _changedRowBytes = 0;
     }
 
-    /// <summary>Goes on saving for a moment, or to the end.</summary>
+    /// <summary>Continues saving for a moment, or to the end.</summary>
     public void GoOnSaving(bool toTheEnd = false)
     {
         if (_saver.IsActive)
@@ -193,7 +195,7 @@ internal sealed class StreamRows
         _cold!.Fail(reason.Message);
     }
 
-    /// <summary>Puts a stream's state back, before the first batch. Beyond what may be in memory it goes to the disk at once.</summary>
+    /// <summary>Restores a stream's state, before the first batch. Beyond the limit of memory it goes to the disk at once.</summary>
     /// <param name="floats">As they were saved.</param>
     /// <exception cref="ColdRowsException">There is no room for it.</exception>
     public void Restore(int stream, int kind, ReadOnlySpan<float> floats)

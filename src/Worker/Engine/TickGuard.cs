@@ -4,25 +4,25 @@ using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Engine;
 
-/// <summary>What a rule makes of a tick.</summary>
+/// <summary>Decision of a rule on a tick.</summary>
 internal enum TickVerdict
 {
     /// <summary>It steps.</summary>
     Step,
 
-    /// <summary>It is held, and nothing steps.</summary>
+    /// <summary>Hold it; nothing steps.</summary>
     Hold,
 
     /// <summary>A held one steps, and this one is held in its place.</summary>
     StepHeld,
 
-    /// <summary>A held one steps, and this one is to be asked about again: more may be due before it.</summary>
+    /// <summary>Step the oldest held tick, then ask again: more may be due before the new one.</summary>
     StepHeldFirst,
 
     /// <summary>It is dropped: older than what was stepped.</summary>
     Late,
 
-    /// <summary>It is dropped: it has come before.</summary>
+    /// <summary>Drop it: it has come before.</summary>
     Repeated,
 }
 
@@ -64,8 +64,8 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
     }
 
     /// <summary>
-    /// Makes it that of a stream which another rule had so far: the same where that is the same; else nothing is held, times go on, and
-    /// numbers where both go by them.
+    /// Takes over the state of a stream from another rule: unchanged for the same rule; else nothing is held, times continue, and numbers
+    /// where both rules use them.
     /// </summary>
     public void Adopt(TickGuard before)
     {
@@ -95,7 +95,7 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
     /// <summary>Decides on the next tick of the stream.</summary>
     /// <param name="time">Of the tick that steps, if one does.</param>
     /// <param name="value">Likewise.</param>
-    /// <param name="early">Whether a tick steps before its bound has passed, for want of room.</param>
+    /// <param name="early">True if a tick steps before its bound has passed, because the buffer is full.</param>
     public TickVerdict Take(in Tick tick, out long time, out double value, out bool early)
     {
         ref Head top = ref Top;
@@ -134,7 +134,7 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
         return TickVerdict.StepHeld;
     }
 
-    /// <summary>Lets the oldest tick go that is held, due or not.</summary>
+    /// <summary>Releases the oldest held tick, due or not.</summary>
     public bool TryRelease(out long time, out double value)
     {
         ref Head top = ref Top;
@@ -185,7 +185,7 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
         ticks[--top.HeldCount] = default;
     }
 
-    /// <summary>Behind those of the same time: they came before.</summary>
+    /// <summary>Inserts behind ticks of the same time, which came before.</summary>
     private void Hold(ref Head top, in Held tick)
     {
         Span<Held> ticks = Ticks;

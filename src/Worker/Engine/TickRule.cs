@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace StreamRnn.Worker.Engine;
 
-/// <summary>What becomes of a tick whose event time is older than the newest of its stream. Numbers are on disk and never change.</summary>
+/// <summary>Treatment of a tick whose event time is older than the newest of its stream. Numbers are on disk and never change.</summary>
 public enum LateTicks
 {
     /// <summary>It steps as it comes, with elapsed time 0.</summary>
@@ -16,20 +16,20 @@ public enum LateTicks
     Reorder = 2,
 }
 
-/// <summary>By what a tick is known that its producer, or a broker, has sent before. Numbers are on disk and never change.</summary>
+/// <summary>Key by which a repeated tick is recognised. Numbers are on disk and never change.</summary>
 public enum TickOnce
 {
     /// <summary>By nothing: every tick steps.</summary>
     None = 0,
 
-    /// <summary>By the number its producer gave it, <c>seq</c> or <c>n</c> in the payload: numbers of a stream rise.</summary>
+    /// <summary>The number its producer gave it, <c>seq</c> or <c>n</c> in the payload; numbers of a stream rise.</summary>
     Sequence = 1,
 
     /// <summary>By its event time: times of a stream rise, and none comes twice.</summary>
     Time = 2,
 }
 
-/// <summary>What becomes of ticks that are late, or come again. What it remembers of a stream is the end of the stream's state row.</summary>
+/// <summary>Treatment of late and repeated ticks. Its state for a stream is the end of the stream's state row.</summary>
 public sealed record TickRule
 {
     /// <summary>Every tick steps, in the order of arrival. Costs nothing.</summary>
@@ -37,7 +37,7 @@ public sealed record TickRule
 
     public LateTicks Late { get; init; }
 
-    /// <summary>How long ticks are held for older ones, in event time; 0 unless <see cref="LateTicks.Reorder"/>.</summary>
+    /// <summary>Event time for which ticks are held for older ones; 0 unless <see cref="LateTicks.Reorder"/>.</summary>
     public TimeSpan LateBound { get; init; }
 
     /// <summary>Ticks of one stream that are held at most; 0 unless <see cref="LateTicks.Reorder"/>.</summary>

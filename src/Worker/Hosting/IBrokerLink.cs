@@ -10,7 +10,7 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
     /// <summary>Where ticks come from, in a few words.</summary>
     string Description { get; }
 
-    /// <summary>Whether ticks can arrive: the subscriptions have been acknowledged.</summary>
+    /// <summary>True when ticks can arrive: the subscriptions have been acknowledged.</summary>
     bool IsReady { get; }
 
     /// <summary>Reason that ticks cannot arrive; null where there is none, or none is known.</summary>
@@ -28,7 +28,7 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
     /// <summary>What an embedded broker knows of its sessions; null where the broker is elsewhere and keeps them itself.</summary>
     ISessionJournal? Sessions { get; }
 
-    /// <summary>Called behind a message, by the thread that sends: says by the action when the broker has everything sent up to here.</summary>
+    /// <summary>Called behind a message, by the sending thread; calls back when the broker has everything sent up to here.</summary>
     /// <param name="position">For the action.</param>
     void Mark(long position, Action<long> confirmed);
 

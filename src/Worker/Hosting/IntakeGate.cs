@@ -20,7 +20,7 @@ internal sealed class IntakeGate
 
     public void Exit() => Interlocked.Decrement(ref _inside);
 
-    /// <summary>Nobody enters any more; returns when nobody is inside.</summary>
+    /// <summary>Closes the gate and returns when no thread is inside.</summary>
     public void Close()
     {
         _closed = true;

@@ -6,7 +6,7 @@ using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Hosting;
 
-/// <summary>What a worker's configuration means for the MQTT layer.</summary>
+/// <summary>Converts a worker's configuration to options of the MQTT layer.</summary>
 internal static class LinkOptions
 {
     // Room for topic and properties: a payload that is too large is the intake's to refuse and count, not a broken connection.

@@ -4,8 +4,8 @@ using StreamRnn.Worker.Configuration;
 namespace StreamRnn.Worker.Hosting;
 
 /// <summary>
-/// Which refusals of a broker trying again does not cure, and what does. A worker that is refused so at its first connection ends at
-/// once and says why: one that sat there, never ready, would be found out later and by somebody else.
+/// Refusals of a broker that another attempt does not cure, and their remedies. A worker refused in this way at its first connection ends
+/// at once with the reason, rather than stay without ever being ready.
 /// </summary>
 internal static class MqttRefusal
 {
@@ -21,7 +21,7 @@ internal static class MqttRefusal
         _ => null,
     };
 
-    /// <summary>What to do about a refused subscription; null where the broker may well say yes the next time.</summary>
+    /// <summary>Remedy of a refused subscription; null where the next attempt may succeed.</summary>
     public static string? OfSubscription(MqttReasonCode code) =>
         code is MqttReasonCode.QuotaExceeded or MqttReasonCode.ImplementationSpecificError
             ? null

@@ -90,7 +90,7 @@ public sealed class ForecastCodec
         return Append(_models[forecast.Kind], to, at);
     }
 
-    /// <summary>Which channel weighed most, and all of them in nats.</summary>
+    /// <summary>Writes the strongest channel, and all of them in nats.</summary>
     private static int WriteEvidence(in Forecast forecast, Span<byte> to)
     {
         ref readonly Evidence evidence = ref forecast.Verdict.Evidence;

@@ -1,12 +1,12 @@
 namespace StreamRnn.Worker.Publish;
 
-/// <summary>Where forecasts go: a broker, files, nowhere. Called by one thread at a time, the publisher's or a shard's.</summary>
+/// <summary>Receiver of forecasts: a broker, files, nothing. Called by one thread at a time, the publisher's or a shard's.</summary>
 public interface IForecastSink
 {
     /// <summary>A fixed name, as metrics show it.</summary>
     string Name { get; }
 
-    /// <summary>Whether it is given again what an earlier run has published and this one steps again; it tells repeats by their n.</summary>
+    /// <summary>True if the sink also receives forecasts replayed after a restart; it must drop repeats by n.</summary>
     bool TakesRepeats => false;
 
     /// <summary>Takes the forecasts of a block, in order. May wait, and intake then waits with it; must not keep the span.</summary>

@@ -18,7 +18,7 @@ public sealed class NoticeCodec(string prefix)
     public byte[] FaultTopic { get; } = Encoding.UTF8.GetBytes(prefix + "/fault");
 
     /// <summary><c>{"ts":"2026-01-01T00:00:00Z","reason":"malformed_json","topic":"plant/a","count":12}</c></summary>
-    /// <param name="topic">Where the latest of them arrived.</param>
+    /// <param name="topic">Topic of the latest of them.</param>
     /// <param name="count">Inputs refused for this reason since the start.</param>
     public static byte[] Fault(DateTimeOffset at, TickFault reason, string topic, long count)
     {

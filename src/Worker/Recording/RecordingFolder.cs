@@ -32,7 +32,8 @@ internal sealed class RecordingFolder : IDisposable
     private int _used;
     private int _usedTicks;
 
-    /// <param name="resumes">Whether states outlive the process: then a stream's n goes on where its file ends, and some of it comes again.</param>
+    /// <param name="resumes">True if states outlive the process: a stream's n then continues where its file ends, and some ticks come
+    /// again.</param>
     /// <param name="open">Opens or creates a file to be read and written; null for the file system's.</param>
     /// <exception cref="CommandFailedException">It cannot be made or written, or another worker records there.</exception>
     public RecordingFolder(string folder, StreamDirectory names, bool resumes, Func<string, Stream>? open = null)
@@ -140,7 +141,7 @@ internal sealed class RecordingFolder : IDisposable
         }
     }
 
-    /// <summary>The first tick of a stream in this run: goes on with its last file, or begins another.</summary>
+    /// <summary>Opens the file of a stream's first tick in this run: the last one, continued, or a new one.</summary>
     private void Find(ref Entry entry, in RecordedTick tick)
     {
         string path = RecordingPath.Of(_names.Utf8Name(tick.Stream));
@@ -236,7 +237,7 @@ internal sealed class RecordingFolder : IDisposable
         return isOurs ? (lines - 1, bytes, rowAt) : (-1, -1, -1);
     }
 
-    /// <summary>Whether a row is this very tick; else another state's life has begun.</summary>
+    /// <summary>True if a row is this tick; else another life of the state has begun.</summary>
     private static bool Holds(Stream file, long rowAt, in RecordedTick tick)
     {
         Span<byte> expected = stackalloc byte[RecordedTick.LongestRow], found = stackalloc byte[RecordedTick.LongestRow];
@@ -281,7 +282,7 @@ internal sealed class RecordingFolder : IDisposable
         return ref _entries[stream];
     }
 
-    /// <summary>What is known of a stream's last file.</summary>
+    /// <summary>Known facts about a stream's last file.</summary>
     [StructLayout(LayoutKind.Auto)]
     private struct Entry
     {

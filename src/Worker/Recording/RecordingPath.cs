@@ -45,7 +45,7 @@ internal static class RecordingPath
         return fits && path.Length <= LongestPath ? path.ToString() : LongNames + Convert.ToHexStringLower(SHA256.HashData(name));
     }
 
-    /// <summary>Whether the name cannot be read from the path.</summary>
+    /// <summary>True if the name cannot be read from the path.</summary>
     public static bool IsShortened(string path) => path.StartsWith(LongNames, StringComparison.Ordinal);
 
     /// <summary>What stands between the path and its ending.</summary>

@@ -5,8 +5,8 @@ using StreamRnn.Worker.Telemetry;
 namespace StreamRnn.Worker.Recording;
 
 /// <summary>
-/// Keeps every tick that was stepped as recordings that <c>replay</c> takes. Whoever publishes only copies it; a thread of its own gathers
-/// a moment's ticks, brings those of a stream together and writes them. When that thread is behind by all it may hold, publishing waits.
+/// Records every stepped tick as recordings that <c>replay</c> reads. The publishing thread only copies; a writer thread gathers the ticks
+/// of a moment, groups them by stream and writes them. When the writer is behind by its whole buffer, publishing waits.
 /// </summary>
 /// <remarks>A disk that is full or broken ends the recording, with one line and a count of what is missing, and never the worker.</remarks>
 internal sealed class RecordingSink : IForecastSink
@@ -14,7 +14,7 @@ internal sealed class RecordingSink : IForecastSink
     /// <summary>Ticks gathered before they are written: a few to a file even where thousands of streams share a second.</summary>
     private const int Capacity = 32_768;
 
-    /// <summary>How long a tick may wait for others, and what a kill without a data directory loses.</summary>
+    /// <summary>Longest wait of a tick for others, and the loss of a kill without a data directory.</summary>
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(200);
 
     private readonly object _lock = new();

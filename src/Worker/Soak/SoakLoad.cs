@@ -85,7 +85,7 @@ internal sealed class SoakLoad : IDisposable
     }
 }
 
-/// <summary>Which topic each tick of one connection goes to.</summary>
+/// <summary>Order in which one connection's ticks visit the topics.</summary>
 /// <param name="first">Number of the connection.</param>
 /// <param name="step">Connections in all: each keeps to topics of its own where they divide the topics evenly.</param>
 internal sealed class SoakOrder(int topics, double busyShare, int first, int step)
@@ -110,7 +110,9 @@ internal sealed class SoakOrder(int topics, double busyShare, int first, int ste
         return (int)(turn * _stride % topics);
     }
 
-    /// <summary>Near the golden section and without a common divisor: every topic once before any comes again, neighbours far apart.</summary>
+    /// <summary>
+    /// Stride near the golden section and without a common divisor: every topic once before any comes again, neighbours far apart.
+    /// </summary>
     private static long StrideOf(int topics)
     {
         long stride = Math.Max(1, (long)(topics * 0.6180339887));

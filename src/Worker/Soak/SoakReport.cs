@@ -2,7 +2,7 @@ using StreamRnn.Worker.Commands;
 
 namespace StreamRnn.Worker.Soak;
 
-/// <summary>What the samples of a run come to.</summary>
+/// <summary>Evaluation of the samples of a run.</summary>
 /// <param name="Rate">Ticks per second really sent.</param>
 /// <param name="Resident">VmRSS after the warm-up.</param>
 /// <param name="Anonymous">RssAnon after the warm-up: what the verdict is on.</param>
@@ -34,7 +34,7 @@ internal sealed record SoakReport(
     public long ReturnedBytes { get; init; }
 
     /// <param name="samples">Evenly over time, the last after everything was acknowledged.</param>
-    /// <param name="toleratedBytes">How much more the last tenth may hold than the first.</param>
+    /// <param name="toleratedBytes">Largest growth from the first tenth to the last.</param>
     public static SoakReport Of(IReadOnlyList<SoakSample> samples, double warmUpSeconds, long toleratedBytes)
     {
         SoakSample last = samples[^1];
@@ -66,7 +66,7 @@ internal sealed record SoakReport(
     }
 }
 
-/// <summary>How a size went over a run.</summary>
+/// <summary>Course of a size over a run.</summary>
 /// <param name="First">Mean of the first tenth of the samples.</param>
 /// <param name="Last">Mean of the last tenth.</param>
 /// <param name="PerHour">Slope of the straight line that fits best.</param>

@@ -9,7 +9,7 @@ namespace StreamRnn.Worker.Soak;
 /// <param name="AnonymousBytes">RssAnon: heap, stacks and native memory, what nobody else could give back.</param>
 /// <param name="WrittenBytes">To the device, by the process so far.</param>
 /// <param name="DataBytes">Of the files in the data directory.</param>
-/// <param name="Counts">What the worker says it has counted, by name.</param>
+/// <param name="Counts">Counters of the worker, by name.</param>
 internal sealed record SoakSample(
     double Seconds, long ResidentBytes, long AnonymousBytes, double CpuSeconds, long WrittenBytes, long DataBytes, long Sent, long Acknowledged,
     IReadOnlyDictionary<string, double> Counts)

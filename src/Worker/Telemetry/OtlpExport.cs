@@ -21,7 +21,7 @@ internal static class OtlpExport
     private const string Metrics = "METRICS", Traces = "TRACES", Logs = "LOGS";
     private static readonly string[] Signals = [Metrics, Traces, Logs];
 
-    /// <param name="configuration">Where the OTEL_ variables are: the environment.</param>
+    /// <param name="configuration">Source of the OTEL_ variables: the environment.</param>
     public static void Add(IServiceCollection services, IConfiguration configuration)
     {
         if (Signals.All(signal => !IsAsked(configuration, signal)))

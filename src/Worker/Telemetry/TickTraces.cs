@@ -24,11 +24,11 @@ public sealed class TickTraces : IDisposable
     private readonly Received?[] _table = new Received?[Capacity];
     private int _last;
 
-    /// <summary>Whether anybody listens; if not, do not even look for the user property.</summary>
+    /// <summary>True if there is a listener; without one the user property is not even read.</summary>
     public bool Enabled => _source.HasListeners();
 
     /// <summary>Begins the span of a packet's way from its bytes to the shards; dispose it when it has been taken in.</summary>
-    /// <param name="trace">What the packet's ticks carry; 0 where it is not traced.</param>
+    /// <param name="trace">Trace index for the packet's ticks; 0 where it is not traced.</param>
     /// <returns>Null where the traceparent is none or its trace is not sampled.</returns>
     public Activity? Receive(ReadOnlySpan<byte> traceparent, ReadOnlySpan<byte> topic, out int trace)
     {
@@ -62,9 +62,9 @@ public sealed class TickTraces : IDisposable
         span?.SetTag("streamrnn.shard", shard);
     }
 
-    /// <summary>Notes that an output of a traced tick is sent, and writes what it shall carry.</summary>
+    /// <summary>Records that an output of a traced tick is sent, and writes its traceparent.</summary>
     /// <param name="trace">Not 0.</param>
-    /// <param name="topic">Where it goes, UTF-8.</param>
+    /// <param name="topic">Topic of the output, UTF-8.</param>
     /// <param name="traceparent">Room for <see cref="TraceparentBytes"/>.</param>
     public bool TryPublish(int trace, ReadOnlySpan<byte> topic, Span<byte> traceparent)
     {

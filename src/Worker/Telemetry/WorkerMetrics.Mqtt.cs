@@ -6,7 +6,7 @@ using StreamRnn.Ingest.Mqtt.Client;
 
 namespace StreamRnn.Worker.Telemetry;
 
-/// <summary>What the MQTT layer counts itself, read when somebody asks.</summary>
+/// <summary>Counters of the MQTT layer, read by observable instruments.</summary>
 public sealed partial class WorkerMetrics
 {
     private static readonly KeyValuePair<string, object?>[] CloseReasons = ReasonsOf<MqttBrokerClose>();

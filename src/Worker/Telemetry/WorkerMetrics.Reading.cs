@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace StreamRnn.Worker.Telemetry;
 
-/// <summary>What one instrument says now.</summary>
+/// <summary>Value of one instrument at one moment.</summary>
 /// <param name="Tag">Value of its tag, as in a reason or a link, of several tags with a space between them; null where it has none.</param>
 public readonly record struct MetricReading(string Name, string? Tag, double Value);
 

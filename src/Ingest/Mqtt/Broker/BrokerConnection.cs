@@ -68,7 +68,7 @@ internal sealed class BrokerConnection
         MarkForSender();
     }
 
-    /// <summary>Tells the client that we know it has received a QoS 2 delivery.</summary>
+    /// <summary>Tells the client that its receipt of a QoS 2 delivery is known.</summary>
     public void Release(ushort packetId) => _protocol.Reply(MqttPacketType.Pubrel, packetId);
 
     public BrokerSend TrySend(in Delivery delivery, bool dup, long now)
@@ -164,7 +164,7 @@ internal sealed class BrokerConnection
             _broker.Sender.Mark(this);
     }
 
-    /// <summary>Whether the socket has taken nothing for too long.</summary>
+    /// <summary>True if the socket has taken nothing for too long.</summary>
     private bool IsOverdue(bool allSent)
     {
         long now = _broker.State.Now;
@@ -274,7 +274,7 @@ internal sealed class BrokerConnection
     }
 
     /// <summary>
-    /// Says why, and lets the client read it: a socket closed over unread bytes is reset, and the goodbye lost with it.
+    /// Sends the reason and lets the client read it: a socket closed over unread bytes is reset, and the reason is lost with it.
     /// </summary>
     private void Part(BrokerVerdict verdict)
     {

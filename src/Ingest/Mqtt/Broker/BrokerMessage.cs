@@ -40,7 +40,7 @@ internal sealed class BrokerMessage
 
     public ReadOnlySpan<byte> Payload => _bytes.AsSpan(_topicLength + _propertiesLength, _payloadLength);
 
-    /// <summary>Those that are forwarded, the expiry apart.</summary>
+    /// <summary>Forwarded properties, without the expiry.</summary>
     public MqttProperties Properties => new(_bytes.AsSpan(_topicLength, _propertiesLength));
 
     public byte Qos { get; }

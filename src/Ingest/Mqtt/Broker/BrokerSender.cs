@@ -1,8 +1,8 @@
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>
-/// The one thread that writes to all sockets. Who has something to send marks its connection and goes on; what gathers while others are
-/// being served leaves together. A socket that takes nothing is tried again a little later and holds up nobody.
+/// The one thread that writes to all sockets. A thread with something to send marks the connection and returns; messages that gather while
+/// other connections are served leave together. A socket that takes nothing is tried again a little later and delays no other.
 /// </summary>
 internal sealed class BrokerSender : IDisposable
 {
@@ -45,7 +45,7 @@ internal sealed class BrokerSender : IDisposable
         }
     }
 
-    /// <summary>Until it is stopped, what this thread marks is left for its <see cref="Flush"/>, and the sender sleeps on.</summary>
+    /// <summary>Collects what this thread marks until its <see cref="Flush"/>; the sender sleeps meanwhile.</summary>
     public static void Gather(bool start)
     {
         s_gathered ??= [];
@@ -62,7 +62,7 @@ internal sealed class BrokerSender : IDisposable
         gathered.Clear();
     }
 
-    /// <summary>Ends after what is marked has been tried once more.</summary>
+    /// <summary>Tries once more to send what is marked, then ends.</summary>
     public void Dispose()
     {
         lock (_lock)

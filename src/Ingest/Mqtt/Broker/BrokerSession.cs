@@ -1,10 +1,10 @@
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>
-/// What outlives a connection: subscriptions, messages waiting, messages sent and not acknowledged, MQTT 5.0 section 4.1. Guarded by the
-/// lock of <see cref="BrokerState"/>.
+/// State that outlives a connection: subscriptions, messages waiting, messages sent and not acknowledged, MQTT 5.0 section 4.1. Guarded by
+/// the lock of <see cref="BrokerState"/>.
 /// </summary>
-/// <param name="isRestored">Whether it comes from an earlier life of the broker.</param>
+/// <param name="isRestored">True if the session comes from an earlier run of the broker.</param>
 internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, MqttBrokerCounters counters, QueueBudget budget, bool isRestored = false)
 {
     private Queue<Delivery> _waiting = new();
@@ -23,13 +23,13 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>Milliseconds the session outlives its connection by.</summary>
     public long ExpiryMilliseconds { get; set; }
 
-    /// <summary>When it ends, on the broker's clock; <see cref="BrokerMessage.Never"/> while connected.</summary>
+    /// <summary>End of the session, on the broker's clock; <see cref="BrokerMessage.Never"/> while connected.</summary>
     public long EndsAt { get; set; } = BrokerMessage.Never;
 
     /// <summary>Whether it is in the journal, because it outlives its connection.</summary>
     public bool IsRecorded { get; set; }
 
-    /// <summary>Where in the journal its last change is; 0 for nowhere.</summary>
+    /// <summary>Position of the session's last change in the journal; 0 for none.</summary>
     public long RecordedAt { get; set; }
 
     /// <summary>What the journal knows of <see cref="ExpiryMilliseconds"/>.</summary>
@@ -39,18 +39,20 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
 
     public long WillDelayMilliseconds { get; set; }
 
-    /// <summary>When the will of a lost connection is published; <see cref="BrokerMessage.Never"/> while connected.</summary>
+    /// <summary>Time at which the will of a lost connection is published; <see cref="BrokerMessage.Never"/> while connected.</summary>
     public long WillDueAt { get; set; } = BrokerMessage.Never;
 
     public Dictionary<byte[], Subscription> Subscriptions { get; } = new(Utf8KeyComparer.Instance);
 
-    /// <summary>What the client may send again; null before its first connection. Set by the connection's reader.</summary>
+    /// <summary>
+    /// Source by which the client's redeliveries are recognised; null before its first connection. Set by the connection's reader.
+    /// </summary>
     public PacketSource? Source { get; set; }
 
     /// <summary>Deliveries that wait for room in the socket or in flight.</summary>
     public int WaitingCount => _waiting.Count;
 
-    /// <summary>Number, among all deliveries, of the oldest one owed; <see cref="long.MaxValue"/> for none.</summary>
+    /// <summary>Number, among all deliveries, of the oldest one not yet acknowledged; <see cref="long.MaxValue"/> for none.</summary>
     public long OldestOwed
     {
         get
@@ -121,7 +123,9 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         return known;
     }
 
-    /// <summary>The client has received a QoS 2 delivery: of the message only its id is kept, until the client is told so.</summary>
+    /// <summary>
+    /// Records that the client has received a QoS 2 delivery: only the id of the message is kept, until the client has its PUBREL.
+    /// </summary>
     public void Receive(ushort packetId)
     {
         if (TryTakeInFlight(packetId, out long order))
@@ -167,7 +171,7 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
         _isCatchingUp &= Connection is null || _waiting.Count > 0;
     }
 
-    /// <summary>What a restart needs: what waits, with what was sent and not acknowledged before it.</summary>
+    /// <summary>Writes what a restart needs: waiting messages, and before them those sent and not acknowledged.</summary>
     public void Write(SessionWriter writer, long now)
     {
         writer.Text(ClientId);

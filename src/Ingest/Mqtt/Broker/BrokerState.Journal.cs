@@ -3,9 +3,9 @@ using System.Buffers;
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>
-/// Sessions on disk: of those that outlive their connection, existence and subscriptions go through the journal as they change; the
-/// messages they are owed, and the retained ones, are in its snapshots. The owner's messages since the last snapshot are published again
-/// after a restart; those of clients since then are lost to a session whose client was away.
+/// Sessions on disk. Existence and subscriptions of lasting sessions go through the journal as they change; undelivered and retained
+/// messages are in its snapshots. The owner's messages since the last snapshot are published again after a restart; those of clients since
+/// then are lost to a session whose client was away.
 /// </summary>
 internal sealed partial class BrokerState : ISessionJournal
 {
@@ -17,8 +17,8 @@ internal sealed partial class BrokerState : ISessionJournal
     private bool _isRestoring;
 
     /// <summary>
-    /// Says, now or at a later mark, when no lasting session is owed anything that was published so far: then a restart need not publish it
-    /// again.
+    /// Confirms, now or at a later mark, that every lasting session has received what was published so far: a restart then need not publish
+    /// it again.
     /// </summary>
     /// <param name="position">Whatever the caller knows the mark by.</param>
     public void Mark(long position, Action<long> confirmed)
@@ -198,7 +198,7 @@ internal sealed partial class BrokerState : ISessionJournal
 
     private void EndRecord(BrokerSession session) => session.RecordedAt = journal!.Append(_record.WrittenSpan);
 
-    /// <summary>Nothing of a session's client will be repeated.</summary>
+    /// <summary>Closes the source of a session whose client will resend nothing.</summary>
     private void CloseSource(BrokerSession session)
     {
         if (journal is null || _isRestoring)

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
-/// <summary>What the broker concludes from a packet: go on, or end the connection and why.</summary>
+/// <summary>Decision on a packet: continue, or end the connection, with the reason.</summary>
 /// <param name="Reason">None to go on.</param>
 /// <param name="Code">Said in DISCONNECT to an MQTT 5 client; Success says nothing.</param>
 /// <param name="Detail">For the log line.</param>
@@ -10,7 +10,7 @@ internal readonly record struct BrokerVerdict(MqttBrokerClose Reason, MqttReason
 
     public bool Ends => Reason != MqttBrokerClose.None;
 
-    /// <summary>Whether an operator may want to know.</summary>
+    /// <summary>True if the reason may concern an operator.</summary>
     public bool IsFault => Reason is not (MqttBrokerClose.None or MqttBrokerClose.ClientDisconnected or MqttBrokerClose.ConnectionLost
         or MqttBrokerClose.ServerShutdown);
 

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
-/// <summary>One log line per episode: a reason that keeps recurring is told once and then only after a quiet spell, with its count.</summary>
+/// <summary>Limits a recurring reason to one log line per episode: the next line follows a quiet spell and has the count.</summary>
 internal sealed class LogEpisodes
 {
     private const long QuietMilliseconds = 10_000;

@@ -1,11 +1,11 @@
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
-/// <summary>Why a connection ended. Numbers are never reused.</summary>
+/// <summary>Reason why a connection ended. Numbers are never reused.</summary>
 public enum MqttBrokerClose
 {
     None = 0,
 
-    /// <summary>By DISCONNECT.</summary>
+    /// <summary>The client sent DISCONNECT.</summary>
     ClientDisconnected = 1,
 
     /// <summary>Without DISCONNECT.</summary>
@@ -39,7 +39,7 @@ public enum MqttBrokerClose
     ServerShutdown = 12,
 }
 
-/// <summary>Why a message did not reach somebody. Numbers are never reused.</summary>
+/// <summary>Reason why a message did not reach a client. Numbers are never reused.</summary>
 public enum MqttBrokerDrop
 {
     /// <summary>QoS 0 while the subscriber's socket is slow.</summary>
@@ -51,7 +51,7 @@ public enum MqttBrokerDrop
     /// <summary>Larger than the subscriber's maximum packet size.</summary>
     PacketTooLarge = 2,
 
-    /// <summary>Its expiry interval passed in the queue.</summary>
+    /// <summary>The message's expiry interval passed in the queue.</summary>
     Expired = 3,
 
     /// <summary>Not retained, because the store is full; it was delivered to those subscribed.</summary>
@@ -67,7 +67,7 @@ public enum MqttBrokerDrop
     Overtaken = 6,
 }
 
-/// <summary>What the broker has done since it started. Any thread may read.</summary>
+/// <summary>Counters of the broker since it started. Any thread may read.</summary>
 public sealed class MqttBrokerCounters
 {
     private readonly long[] _closed = new long[Enum.GetValues<MqttBrokerClose>().Length];

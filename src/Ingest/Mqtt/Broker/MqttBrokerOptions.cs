@@ -16,7 +16,7 @@ public sealed record MqttBrokerOptions
 
     public string? Password { get; init; }
 
-    /// <summary>Anybody who reaches the address may publish and subscribe.</summary>
+    /// <summary>Lets every client that reaches the address publish and subscribe.</summary>
     public bool AllowAnonymous { get; init; }
 
     /// <summary>Each has a thread and two buffers. One more is closed at once.</summary>
@@ -70,7 +70,7 @@ public sealed record MqttBrokerOptions
     /// <summary>A socket that takes nothing for as long, while something waits for it, is closed.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>MQTT 5 clients with a longer keep-alive, or none, are told this one. Zero leaves the choice to them.</summary>
+    /// <summary>Keep-alive imposed on MQTT 5 clients with a longer one, or none. Zero leaves the choice to them.</summary>
     [Range(0, 65_535)] public int MaximumKeepAliveSeconds { get; init; }
 
     /// <summary>

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
-/// <summary>What became of a delivery.</summary>
+/// <summary>Result of a delivery.</summary>
 internal enum BrokerSend
 {
     Sent,
@@ -77,7 +77,7 @@ internal sealed class Outbox(int maximumBytes)
     }
 
     /// <summary>
-    /// Sends what is there, as far as the socket takes it without blocking. What is added meanwhile is left for the next time, so that one
+    /// Sends the present bytes, as far as the socket takes them without blocking. Bytes added meanwhile wait for the next time, so that one
     /// busy connection does not keep its sender from the others.
     /// </summary>
     /// <returns>False when the socket did not take it all.</returns>
@@ -102,7 +102,7 @@ internal sealed class Outbox(int maximumBytes)
         return true;
     }
 
-    /// <returns>Whether there is anything to send.</returns>
+    /// <returns>True if there is anything to send.</returns>
     private bool Swap()
     {
         if (_leaving.Length > KeptBuffer)

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
-/// <summary>What happens to a session that outlives its connection. Numbers are on disk and never change.</summary>
+/// <summary>Change of a session that outlives its connection. Numbers are on disk and never change.</summary>
 internal enum SessionChange : byte
 {
     /// <summary>It began, or lives for another time: expiry in milliseconds (8).</summary>

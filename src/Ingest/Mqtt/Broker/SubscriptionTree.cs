@@ -26,7 +26,7 @@ internal sealed class SubscriptionTree
 
     private readonly Node _root = new();
 
-    /// <summary>Whether a filter is short and shallow enough to be kept.</summary>
+    /// <summary>True if a filter is short and shallow enough to be kept.</summary>
     public static bool Fits(ReadOnlySpan<byte> filter) =>
         filter.Length <= MaximumFilterBytes && filter.Count((byte)'/') < MaximumLevels;
 

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
-/// <summary>Dictionary keys of UTF-8 bytes that are looked up by a span. The hash is seeded per process, so nobody can flood a bucket.</summary>
+/// <summary>
+/// Compares dictionary keys of UTF-8 bytes, for look-up by span. The hash is seeded per process, so an attacker cannot flood a bucket.
+/// </summary>
 internal sealed class Utf8KeyComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {
     public static Utf8KeyComparer Instance { get; } = new();

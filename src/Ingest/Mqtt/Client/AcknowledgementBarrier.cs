@@ -1,8 +1,8 @@
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// What a PINGREQ behind acknowledgements proves: its PINGRESP says that the broker has dealt with all of them, and will send none of
-/// those packets again. One PINGREQ is on its way at a time; what is acknowledged meanwhile waits for the next.
+/// Barrier behind acknowledgements: the PINGRESP of a PINGREQ sent after them proves that the broker has processed them and will send none
+/// of those packets again. One PINGREQ is outstanding at a time; later acknowledgements wait for the next.
 /// </summary>
 /// <remarks>Not synchronised: the owner holds its lock. A barrier lasts as long as its connection.</remarks>
 internal sealed class AcknowledgementBarrier
@@ -11,7 +11,7 @@ internal sealed class AcknowledgementBarrier
     private long _asked;
     private long _confirmed;
 
-    /// <summary>Whether acknowledgements have been sent that no PINGREQ stands behind.</summary>
+    /// <summary>True if acknowledgements have been sent without a PINGREQ behind them.</summary>
     public bool IsOwed => _sent > Math.Max(_asked, _confirmed);
 
     /// <summary>An acknowledgement has been sent.</summary>
@@ -21,7 +21,7 @@ internal sealed class AcknowledgementBarrier
     /// <summary>A PINGREQ is sent.</summary>
     public void Asked() => _asked = _sent;
 
-    /// <summary>Its PINGRESP has come.</summary>
+    /// <summary>Records the PINGRESP.</summary>
     /// <returns>The position up to which the broker has our acknowledgements, where that is news; else 0.</returns>
     public long Answered()
     {

@@ -13,8 +13,8 @@ using ControlPacket = MQTTnet.Packets.MqttPacket;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// What MQTTnet's MqttClient takes for its connection: it sends and receives the packets that make and end one. PUBLISH, the acknowledgements
-/// and the pings never come here; <see cref="MqttConnection"/> reads and <see cref="MqttSender"/> writes them.
+/// Channel adapter of MQTTnet's MqttClient: carries the packets that make and end a connection. PUBLISH, acknowledgements and pings never
+/// come here; <see cref="MqttConnection"/> reads and <see cref="MqttSender"/> writes them.
 /// </summary>
 /// <remarks>
 /// One MqttClient and one adapter are one connection: a client that is used again acknowledges yesterday's message on today's connection.
@@ -101,7 +101,7 @@ internal sealed class BrokerChannelAdapter(BrokerLinkOptions options, BrokerTran
         }
     }
 
-    /// <summary>Hands a packet to MqttClient.</summary>
+    /// <summary>Passes a packet to MqttClient.</summary>
     /// <returns>False for one that MQTTnet cannot read, or that comes while too many wait.</returns>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever the decoder makes of a packet from outside must not end the process.")]
     public bool TryReceive(in MqttPacket packet)
@@ -138,10 +138,10 @@ internal sealed class BrokerChannelAdapter(BrokerLinkOptions options, BrokerTran
     /// <summary>There will be no connection: whoever waits for <see cref="Opened"/> is told.</summary>
     public void Fail(Exception reason) => _opened.TrySetException(reason);
 
-    /// <summary>The connection is over: whoever waits for a packet is told.</summary>
+    /// <summary>Ends the connection and wakes a waiting reader of packets.</summary>
     public void End() => _received.Writer.TryComplete();
 
-    /// <summary>Does nothing: <see cref="MqttConnection"/> closes, when it knows the reason.</summary>
+    /// <summary>Does nothing: <see cref="MqttConnection"/> closes the transport, with the reason.</summary>
     public Task DisconnectAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     void IMqttChannelAdapter.ResetStatistics()

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Mqtt.Client;
 
-/// <summary>What a broker's CONNACK allows, MQTT 5.0 section 3.2.2.3; what it does not say is unlimited, as in MQTT 3.1.1.</summary>
+/// <summary>Limits from a broker's CONNACK, MQTT 5.0 section 3.2.2.3; an absent limit is none, as in MQTT 3.1.1.</summary>
 /// <param name="ReceiveMaximum">Messages at QoS 1 it takes unconfirmed.</param>
 /// <param name="KeepAliveSeconds">Its own keep-alive, which replaces ours; 0 where it has none.</param>
 internal readonly record struct BrokerLimits(int ReceiveMaximum, int MaximumPacketBytes, byte MaximumQos, bool RetainAvailable, int KeepAliveSeconds)

@@ -29,7 +29,7 @@ public sealed record MqttSubscription(string Filter, byte Qos = 1)
     }
 }
 
-/// <summary>What the broker publishes for us when we vanish.</summary>
+/// <summary>Message that the broker publishes when the client vanishes.</summary>
 public sealed record MqttWill(string Topic, byte[] Payload, byte Qos = 1, bool Retain = true);
 
 /// <summary>Encryption of the connection, TLS 1.2 or later.</summary>
@@ -72,7 +72,9 @@ public sealed record BrokerLinkOptions
 
     public int Port { get; init; } = 1883;
 
-    /// <summary>With 3.1.1 the broker's own limit of messages in flight applies, 20 in mosquitto unless max_inflight_messages says else.</summary>
+    /// <summary>
+    /// Protocol version. With 3.1.1 the broker's limit of messages in flight applies, 20 in mosquitto unless max_inflight_messages is set.
+    /// </summary>
     public MqttVersion Version { get; init; } = MqttVersion.V5;
 
     /// <summary>The broker keeps our session under this name; two clients of one name throw each other out.</summary>
@@ -107,15 +109,15 @@ public sealed record BrokerLinkOptions
     public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// Whether a message is given up over which the broker ends the connection time and again. Who knows that the broker falls over for its
-    /// own reasons says no; then a message that it will never take holds up all behind it.
+    /// Drops a message after the broker has closed the connection on it five times. Disable for a broker that crashes for unrelated
+    /// reasons; the message then blocks the ones behind it.
     /// </summary>
     public bool GivesUpMessages { get; init; } = true;
 
     /// <summary>Without traffic for so long we ask whether the broker is there; no answer for as long again ends the connection.</summary>
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>For the connection, encryption and CONNACK together.</summary>
+    /// <summary>Time limit of connection, encryption and CONNACK together.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>First pause between two attempts to connect; it doubles, with jitter, up to <see cref="MaximumPause"/>.</summary>

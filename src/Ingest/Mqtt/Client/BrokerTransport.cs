@@ -18,12 +18,15 @@ internal abstract class BrokerTransport : IDisposable
     /// <summary>Waits for bytes. 0 when the peer has closed.</summary>
     public abstract int Read(byte[] into, int offset);
 
-    /// <summary>Whether a few KB can be written without waiting; also on a closed connection, which writing will tell.</summary>
+    /// <summary>True if a few KB can be written without waiting; also on a closed connection, where the write then fails.</summary>
     public abstract bool IsWritable { get; }
 
     public abstract void Write(ReadOnlySpan<byte> bytes);
 
-    /// <summary>Ends both directions; whoever waits in <see cref="Read"/> or <see cref="Write"/> is woken by an exception or a 0. Any thread, any number of times.</summary>
+    /// <summary>
+    /// Ends both directions; a blocked <see cref="Read"/> or <see cref="Write"/> ends with an exception or a 0. Any thread, any number of
+    /// times.
+    /// </summary>
     public abstract void Close();
 
     public abstract void Dispose();

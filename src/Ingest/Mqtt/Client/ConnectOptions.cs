@@ -41,7 +41,9 @@ internal static class ConnectOptions
         };
     }
 
-    /// <summary>SUBSCRIBE to all filters. Retained messages are not asked for again where the broker knows the subscription already (MQTT 5).</summary>
+    /// <summary>
+    /// Builds a SUBSCRIBE to all filters. Retained messages are not requested again where the broker has the subscription already (MQTT 5).
+    /// </summary>
     public static MqttClientSubscribeOptions Subscribe(BrokerLinkOptions options)
     {
         var subscribe = new MqttClientSubscribeOptions();

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// How the connections of a client went: how long to wait for the next, and what there is to say, once per episode. Called by the client's thread;
-/// the counts any thread may read.
+/// History of a client's connections: the time to wait for the next, and the lines to log, once per episode. Called by the client's thread;
+/// any thread may read the counts.
 /// </summary>
 internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker, ILogger logger)
 {
@@ -38,7 +38,7 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
     public long SessionsLostCount => Interlocked.Read(ref _sessionsLost);
 
     /// <summary>The broker has accepted us.</summary>
-    /// <param name="isKnown">Whether an earlier run of this process had the session.</param>
+    /// <param name="isKnown">True if an earlier run of this process had the session.</param>
     public void Connected(bool sessionPresent, bool isKnown)
     {
         (_refusal, _silent) = (null, false);
@@ -96,8 +96,8 @@ internal sealed class ConnectionHistory(BrokerLinkOptions options, string broker
             Log.MessageSuspected(logger, options.ClientId, broker, SuspiciousConnections, end.Suspect!);
     }
 
-    /// <summary>There is no connection.</summary>
-    /// <returns>How long to wait before the next attempt.</returns>
+    /// <summary>Records that there is no connection.</summary>
+    /// <returns>The time to wait before the next attempt.</returns>
     public TimeSpan Lost(in ConnectionEnd end)
     {
         if (end.IsProgress)

@@ -3,10 +3,10 @@ using System.Buffers.Binary;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// What was published and is not yet confirmed, encoded and in order. Messages enter at the tail, are sent in order as far as the window
-/// allows, and leave at the head when they are confirmed; after a reconnection everything from the head on is sent again, with DUP and
-/// the same packet ids [MQTT-4.4.0-1]. A message at QoS 0 is done with when it is sent; of one at QoS 2 that the broker has received
-/// (PUBREC) the release (PUBREL) takes the place, until that is confirmed (PUBCOMP).
+/// Published and not yet confirmed messages, encoded and in order. Messages enter at the tail, are sent in order as far as the window
+/// allows, and leave at the head when they are confirmed. After a reconnection everything from the head on is resent, with DUP and the same
+/// packet ids [MQTT-4.4.0-1]. A message at QoS 0 is done when it is sent. A message at QoS 2 that the broker has received (PUBREC) is
+/// replaced by its release (PUBREL) until that is confirmed (PUBCOMP).
 /// </summary>
 /// <remarks>
 /// <code>
@@ -41,13 +41,15 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     /// <summary>Messages kept.</summary>
     public int Count => (int)(_tail - _head);
 
-    /// <summary>Whether a quarter is free. Who waited for room comes back then, not for each message: that would be a system call each.</summary>
+    /// <summary>
+    /// True if a quarter is free. Waiting threads are woken then and not for each message, which would be a system call each.
+    /// </summary>
     public bool IsRoomy => Count <= _entries.Length * 3L / 4 && _bytesKept <= _bytes.Length * 3L / 4;
 
     /// <summary>Messages not yet sent on this connection.</summary>
     public int UnsentCount => (int)(_tail - _sent);
 
-    /// <summary>Whether the next message to send is one at QoS 2.</summary>
+    /// <summary>True if the next message to send is at QoS 2.</summary>
     public bool IsQos2Next => _sent < _tail && At(_sent).Qos == 2;
 
     /// <summary>Messages above QoS 0 sent on this connection and not confirmed.</summary>
@@ -109,7 +111,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         return length == 0 ? default : _bytes.AsSpan(start, length);
     }
 
-    /// <summary>What was taken has been written to the socket: until then its bytes stay, whatever is confirmed meanwhile.</summary>
+    /// <summary>Records that the taken bytes are written to the socket; until then they stay, whatever is confirmed meanwhile.</summary>
     /// <returns>How many of them were outputs at QoS 0, which are done with.</returns>
     public int Written()
     {
@@ -127,7 +129,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
     }
 
     /// <summary>Lets go of what is done with at the head.</summary>
-    /// <returns>How many were confirmed or, at QoS 0, sent.</returns>
+    /// <returns>The number of messages confirmed or, at QoS 0, sent.</returns>
     public int Release()
     {
         long head = _head;
@@ -176,18 +178,16 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         return true;
     }
 
-    /// <summary>The oldest message is not to be sent again, though nobody has confirmed it. The connection is over.</summary>
+    /// <summary>Gives the oldest message up unconfirmed: it is not resent. The connection is over.</summary>
     public void GiveUpOldest()
     {
         At(_head).Confirmed = true;
         _written = Math.Max(_written, _head + 1);
     }
 
-    /// <summary>A new connection: everything unconfirmed is to be sent again, in order.</summary>
-    /// <param name="sessionPresent">
-    /// Whether the broker may know some of it already, which DUP tells it. If not, what it had received at QoS 2 is done with: sent again
-    /// it would be another message.
-    /// </param>
+    /// <summary>Starts on a new connection: everything unconfirmed is resent, in order.</summary>
+    /// <param name="sessionPresent">True if the broker may have received some messages already, which DUP marks. If not, messages that it
+    /// had received at QoS 2 are done: resent they would be other messages.</param>
     /// <returns>How many outputs are done with so.</returns>
     public int Restart(bool sessionPresent)
     {
@@ -212,7 +212,8 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         return outputs;
     }
 
-    /// <param name="first">Where it is if answers come in the order of sending; the rest is searched after it.</param>
+    /// <param name="first">Index where the answer is expected if answers come in the order of sending; the rest is searched after
+    /// it.</param>
     /// <returns>The message in flight under the id, or -1.</returns>
     private long Find(ushort packetId, byte qos, long first)
     {
@@ -237,7 +238,7 @@ internal sealed class OutgoingMessages(int messages, int bytes)
         return _lastId;
     }
 
-    /// <returns>Where so many bytes fit back to back, or -1.</returns>
+    /// <returns>Offset of that many contiguous free bytes, or -1.</returns>
     private int FindRoom(int length)
     {
         if (Count == 0)

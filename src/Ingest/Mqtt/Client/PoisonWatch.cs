@@ -1,9 +1,8 @@
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// Finds the message over which the broker ends the connection each time it comes, and which would be sent again for ever: one longer than
-/// it takes, or to a topic it allows to nobody. MQTT 3.1.1 has no other way to refuse; in MQTT 5 only a connection counts that ended with a
-/// reason that lays it on a packet.
+/// Finds the message over which the broker ends the connection at every attempt: one longer than the broker accepts, or to a topic that is
+/// not allowed. MQTT 3.1.1 has no other way to refuse; in MQTT 5 only an end whose reason blames a packet counts.
 /// </summary>
 /// <remarks>
 /// The broker may have closed before it confirmed the messages in front of it, so the oldest is only the first suspect: after the second
@@ -25,9 +24,9 @@ internal sealed class PoisonWatch
     private long _slowerBefore;
     private int _breaks;
 
-    /// <summary>How many messages may be in flight.</summary>
+    /// <summary>Messages that may be in flight.</summary>
     /// <param name="oldest">The oldest unconfirmed message.</param>
-    /// <param name="window">What would be allowed otherwise.</param>
+    /// <param name="window">Window without suspicion.</param>
     public int Window(long oldest, int window) =>
         oldest < _carefulBefore ? 1 : oldest < _slowerBefore ? Math.Min(WindowBehindRefusals, window) : window;
 
@@ -38,7 +37,7 @@ internal sealed class PoisonWatch
     /// <summary>The broker has ended a connection.</summary>
     /// <param name="oldest">The oldest unconfirmed message.</param>
     /// <param name="next">The first that had not been sent.</param>
-    /// <returns>Whether the oldest is to be given up.</returns>
+    /// <returns>True if the oldest message is to be given up.</returns>
     public bool Broke(long oldest, long next)
     {
         if (oldest >= next)

@@ -3,8 +3,8 @@ using System.Text;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// What is published through a client, from any thread, until the broker has it by its word: kept over connections, bounded, counted.
-/// Connections take from it what they may send and tell it what has been confirmed.
+/// Messages published through a client, from any thread, until the broker confirms them: kept over connections, bounded, counted. A
+/// connection takes the messages it may send and reports confirmations.
 /// </summary>
 internal sealed class Publications
 {
@@ -28,7 +28,7 @@ internal sealed class Publications
     private long _refusedHere;
     private long _refusedAt;
 
-    /// <param name="stopped">Who waits here is woken by <see cref="Wake"/> after it.</param>
+    /// <param name="stopped">Cancels the waits here, with <see cref="Wake"/> after it.</param>
     public Publications(BrokerLinkOptions options, RefusedMessages refused, TimeProvider clock, CancellationToken stopped)
     {
         (_options, _refused, _clock, _stopped) = (options, refused, clock, stopped);
@@ -91,7 +91,7 @@ internal sealed class Publications
         return true;
     }
 
-    /// <summary>What <see cref="WaitForRoom"/> is to be told, read before a try that fails.</summary>
+    /// <summary>Counter for <see cref="WaitForRoom"/>, read before an attempt that fails.</summary>
     public long Released => Interlocked.Read(ref _released);
 
     /// <summary>Waits until messages have left since then and a quarter of the buffer is free, or the client is stopped.</summary>
@@ -128,7 +128,7 @@ internal sealed class Publications
             Monitor.PulseAll(_messages);
     }
 
-    /// <summary>As of <see cref="BrokerLink.Mark"/>.</summary>
+    /// <summary>Implements <see cref="BrokerLink.Mark"/>.</summary>
     public void Mark(long position, Action<long> confirmed)
     {
         lock (_messages)
@@ -154,7 +154,7 @@ internal sealed class Publications
         }
     }
 
-    /// <summary>What was taken has been written to the socket.</summary>
+    /// <summary>Records that the taken bytes are written to the socket.</summary>
     public void Written()
     {
         lock (_messages)
@@ -176,7 +176,7 @@ internal sealed class Publications
     /// <param name="qos">At which it was confirmed.</param>
     /// <param name="reason">Any code; from 0x80 on it refuses the message.</param>
     /// <param name="text">The broker's words for it, UTF-8; empty where it has none.</param>
-    /// <param name="mayGoOn">Whether so much of the window is free that sending is worth a write: a quarter, not each message.</param>
+    /// <param name="mayGoOn">True if so much of the window is free that sending is worth a write: a quarter, not each message.</param>
     /// <returns>False for a message that an earlier connection had confirmed already.</returns>
     public bool TryConfirm(ushort packetId, byte qos, MqttReasonCode reason, ReadOnlySpan<byte> text, int window, int windowAtQos2, out bool mayGoOn)
     {
@@ -206,7 +206,7 @@ internal sealed class Publications
         }
     }
 
-    /// <summary>A new connection: what is open is to be sent again.</summary>
+    /// <summary>Starts on a new connection: unconfirmed messages are resent.</summary>
     public void Restart(bool sessionPresent)
     {
         lock (_messages)

@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// Lets messages gather where a broker sends many in small pieces: mosquitto writes a few at a time, and a system call for each, with another
-/// for its acknowledgement, costs several times what the messages do. Small reads that follow each other without a pause are followed by one.
+/// Lets messages gather where a broker sends many in small pieces: mosquitto writes a few at a time, and a system call for each, with
+/// another for its acknowledgement, costs several times the CPU of the messages. Small reads that follow each other without a pause are
+/// followed by one.
 /// </summary>
 internal struct ReadPace
 {
@@ -18,7 +19,7 @@ internal struct ReadPace
     private int _small;
     private long _since;
 
-    /// <summary>What a read brought has been handled.</summary>
+    /// <summary>Called when the bytes of a read have been handled.</summary>
     /// <param name="bytes">Of it.</param>
     public void After(int bytes)
     {
