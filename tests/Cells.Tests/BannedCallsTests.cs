@@ -4,7 +4,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace StreamRnn.Cells.Tests;
 
-/// <summary>Cells and Detection use only operations that IEEE 754 fixes to the bit, and our own polynomials on top of them.</summary>
+/// <summary>
+/// Cells and Detection use only operations that IEEE 754 fixes to the bit, and our own polynomials on top of them. The compiler bans the
+/// functions of plain numbers (src/BannedSymbols.txt); this sees generic math and every form of the vector types too.
+/// </summary>
 public class BannedCallsTests
 {
     [Theory]
