@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StreamRnn.Ingest;
 
-/// <summary>Told of the first refusal of an episode.</summary>
+/// <summary>Receives the first refusal of an episode.</summary>
 /// <param name="topic">UTF-8; valid for the call only.</param>
 /// <param name="total">Refusals for this reason since the start.</param>
 public delegate void FaultReport(TickFault fault, ReadOnlySpan<byte> topic, long total);
@@ -18,7 +18,7 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
     private readonly long[] _totals = new long[(int)Enum.GetValues<TickFault>().Max() + 1];
     private readonly long[] _lastAt = new long[(int)Enum.GetValues<TickFault>().Max() + 1];
 
-    /// <summary>Without a refusal for so long, the next one is news.</summary>
+    /// <summary>Quiet time that ends an episode; the next refusal then begins a new one.</summary>
     public TimeSpan Quiet { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Refusals for all reasons.</summary>
@@ -72,7 +72,7 @@ public sealed class FaultCounters(ILogger logger, TimeProvider clock, FaultRepor
     }
 }
 
-/// <summary>Reasons in words.</summary>
+/// <summary>Names of the reasons.</summary>
 public static class TickFaults
 {
     /// <summary>Whether this happens to a worker without anything being wrong: a wide subscription selects its own outputs too.</summary>

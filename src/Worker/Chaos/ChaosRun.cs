@@ -6,13 +6,13 @@ using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Chaos;
 
-/// <summary>What a run has left: every output by topic and n, and the state of every stream.</summary>
+/// <summary>Result of a run: every output by topic and n, and the state of every stream.</summary>
 /// <param name="Repeats">Outputs that came more than once, which consumers drop.</param>
-/// <param name="Differences">What came again with another content.</param>
+/// <param name="Differences">Outputs that came again with different content.</param>
 internal sealed record ChaosOutcome(
     IReadOnlyDictionary<(string Topic, long N), string> Outputs, IReadOnlyDictionary<string, byte[]> States, long Repeats, IReadOnlyList<string> Differences)
 {
-    /// <summary>Everything in which this differs from a run that nobody disturbed, in words.</summary>
+    /// <summary>Describes all differences from an undisturbed run.</summary>
     public IEnumerable<string> DifferencesFrom(ChaosOutcome undisturbed)
     {
         foreach (string difference in Differences)
@@ -44,7 +44,7 @@ internal sealed class ChaosRun(BrokerAddress? broker, int rounds)
     /// <summary>Plays the recording and kills the worker in the middle of it, again and again.</summary>
     /// <param name="folder">For the data directory; made and left behind.</param>
     /// <param name="kills">0 for a run that nobody disturbs.</param>
-    /// <param name="killed">Told how many kills there were.</param>
+    /// <param name="killed">Receives the number of kills.</param>
     /// <exception cref="CommandFailedException">It cannot be brought to an end; what is missing is said.</exception>
     public ChaosOutcome Play(string folder, int kills, Random random, Action<int> killed)
     {
@@ -80,7 +80,7 @@ internal sealed class ChaosRun(BrokerAddress? broker, int rounds)
         return new ChaosOutcome(reader.Outputs, States(folder), reader.RepeatCount, reader.Differences);
     }
 
-    /// <summary>The states of all streams in a data directory whose worker has stopped in order.</summary>
+    /// <summary>States of all streams in a data directory whose worker has stopped normally.</summary>
     private static Dictionary<string, byte[]> States(string folder)
     {
         using DataFolder files = new(folder);

@@ -6,7 +6,7 @@ using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary>What the shell sees: the exit code, and on failure one line on standard error that names the remedy.</summary>
+/// <summary>Contract with the shell: the exit code, and on failure one line on standard error that names the remedy.</summary>
 internal static class CommandLine
 {
     public const int Success = 0;
@@ -72,6 +72,6 @@ internal static class CommandLine
         e is CommandFailedException or IOException or UnauthorizedAccessException or InvalidDataException or SocketException;
 }
 
-/// <summary>A verb cannot go on for a reason its user can do something about.</summary>
-/// <param name="message">What was found, what was expected and the remedy, in one line.</param>
+/// <summary>A verb cannot continue, for a reason that its user can remove.</summary>
+/// <param name="message">One line: what was found, what was expected and the remedy.</param>
 internal sealed class CommandFailedException(string message) : Exception(message);

@@ -4,7 +4,7 @@ using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary><c>config check</c>: validates the configuration and says in words what <c>run</c> would do with it.</summary>
+/// <summary><c>config check</c>: validates the configuration and describes what <c>run</c> would do with it.</summary>
 internal static class ConfigCommand
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };

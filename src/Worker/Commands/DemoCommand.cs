@@ -16,8 +16,8 @@ namespace StreamRnn.Worker.Commands;
 
 /// <summary>
 /// <c>demo</c>: everything in one process. The embedded broker, real recordings played to it as devices over real MQTT, the worker, and a
-/// live view. What is counted at the end are three different counters: what the devices were told is there, what the intake accepted,
-/// what the shards stepped.
+/// live view. The totals at the end come from three different counters: confirmed to the devices, accepted by the intake, stepped by the
+/// shards.
 /// </summary>
 internal static class DemoCommand
 {

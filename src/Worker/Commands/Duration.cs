@@ -5,7 +5,7 @@ using System.Globalization;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary>How a length of time is written everywhere: <c>250ms</c>, <c>15s</c>, <c>5m</c>, <c>1h</c>, <c>2d</c> or <c>00:00:15</c>.</summary>
+/// <summary>Format of a length of time: <c>250ms</c>, <c>15s</c>, <c>5m</c>, <c>1h</c>, <c>2d</c> or <c>00:00:15</c>.</summary>
 internal static class Duration
 {
     public const string Forms = "250ms, 15s, 5m, 1h, 2d or 00:00:15";

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace StreamRnn.Worker.Commands;
 
-/// <summary>A mosquitto process on a free port, without a bound on queued messages: a benchmark shall not lose any.</summary>
+/// <summary>A mosquitto process on a free port, without a bound on queued messages, so that a benchmark loses none.</summary>
 internal sealed class Mosquitto : IDisposable
 {
     private static readonly string[] Places = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/sbin"];
@@ -53,7 +53,7 @@ internal sealed class Mosquitto : IDisposable
     }
 }
 
-/// <summary>A port on loopback that nobody listens on, for a child process to take.</summary>
+/// <summary>Finds a free port on loopback for a child process.</summary>
 internal static class FreePort
 {
     public static int Find()

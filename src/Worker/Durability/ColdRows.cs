@@ -62,7 +62,7 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
     }
 
     /// <summary>Writes a row as it comes from a snapshot: those that follow each other go to the disk together.</summary>
-    /// <param name="slot">Where an older state of the stream is; -1 for a new slot.</param>
+    /// <param name="slot">Slot of an older state of the stream; -1 for a new slot.</param>
     /// <returns>The slot.</returns>
     /// <exception cref="ColdRowsException">It cannot be written, or one before it could not.</exception>
     public int Restore(int slot, int stream, ReadOnlySpan<float> row)

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>What a record says. Numbers are on disk and never reused.</summary>
+/// <summary>Kind of a record. Numbers are on disk and never reused.</summary>
 internal enum LogRecordKind : byte
 {
     /// <summary>The next stream id and the name it stands for.</summary>

@@ -2,14 +2,14 @@ using System.Buffers.Binary;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>Shown each frame, oldest first.</summary>
+/// <summary>Visits each frame, oldest first.</summary>
 internal delegate void FrameVisitor(ReadOnlySpan<byte> records, long firstPosition);
 
 /// <summary>Where a log ends.</summary>
 /// <param name="NextPosition">Of the next record.</param>
 /// <param name="Crc">Of the last frame.</param>
 /// <param name="Torn">The last segment, where its end is a frame that was never completed; null where every byte is good.</param>
-/// <param name="GoodBytes">What is good of it; 0 where not even its header is.</param>
+/// <param name="GoodBytes">Length of the good part; 0 without a valid header.</param>
 internal sealed record LogEnd(long NextPosition, uint Crc, string? Torn = null, long GoodBytes = 0);
 
 /// <summary>
@@ -133,7 +133,7 @@ internal sealed class LogReader(IDataFiles files)
             + "numbers: let the old build start once more and stop it in order (SIGTERM), which leaves a snapshot and nothing to step again; "
             + "or move the data directory away to begin every stream anew");
 
-    /// <summary>Whether a complete frame begins anywhere here.</summary>
+    /// <summary>True if a complete frame begins anywhere in the bytes.</summary>
     private static bool HasFrame(ReadOnlySpan<byte> bytes)
     {
         for (int at; (at = bytes.IndexOf(LogFormat.FrameMagic)) >= 0; bytes = bytes[(at + 1)..])

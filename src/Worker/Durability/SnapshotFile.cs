@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>What a section of a snapshot holds. Numbers are on disk and never reused.</summary>
+/// <summary>Content of a section of a snapshot. Numbers are on disk and never reused.</summary>
 internal enum SnapshotSection
 {
     Head = 1,
@@ -14,7 +14,7 @@ internal enum SnapshotSection
     End = 6,
 }
 
-/// <summary>What a snapshot is of.</summary>
+/// <summary>Identity of a snapshot: its arithmetic, position, base and set-up.</summary>
 /// <param name="Position">Everything up to here is in it, and the broker has every output up to here.</param>
 /// <param name="Base">The snapshot whose rows and names it adds to; 0 where it stands alone.</param>
 /// <param name="FirstStream">Names before it are in the base.</param>

@@ -18,7 +18,7 @@ internal sealed class SnapshotReader : IDisposable
         _at = magic.Length;
     }
 
-    /// <summary>Whether it begins as one of this build's.</summary>
+    /// <summary>True if the file begins as a snapshot of this build.</summary>
     public bool IsSnapshot { get; }
 
     public long Length => _file.Length;

@@ -19,7 +19,7 @@ internal sealed class HttpEndpoint(string setting, string address, int port, Req
 {
     private WebApplication? _server;
 
-    /// <summary>Where it listens, as a URL; null before the start.</summary>
+    /// <summary>URL of the endpoint; null before the start.</summary>
     public string? Address => _server?.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
 
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -11,8 +11,8 @@ namespace StreamRnn.Worker.Hosting;
 /// </list>
 /// 200 for yes, 503 for not yet, with one line that says why. And for people and scripts <c>/healthz/status</c>: what the worker counts.
 /// </summary>
-/// <param name="isStarted">Whether start-up is over.</param>
-/// <param name="isReady">Whether ticks can arrive.</param>
+/// <param name="isStarted">True when start-up is over.</param>
+/// <param name="isReady">True when ticks can arrive.</param>
 /// <param name="trouble">Reason that ticks cannot arrive, where one is known.</param>
 /// <param name="status">JSON, see <see cref="StatusJson"/>.</param>
 internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady, Func<ReadOnlyMemory<byte>> status, Func<string?>? trouble = null)

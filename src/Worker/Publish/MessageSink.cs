@@ -3,9 +3,9 @@ using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Publish;
 
-/// <summary>How one kind of output is sent.</summary>
+/// <summary>QoS and retain flag of one kind of output.</summary>
 /// <param name="Qos">0 to 2.</param>
-/// <param name="Retain">Whether the broker keeps the latest for whoever subscribes later.</param>
+/// <param name="Retain">True if the broker keeps the latest for later subscribers.</param>
 public readonly record struct Delivery(byte Qos, bool Retain);
 
 /// <summary>A broker's end for outputs: a client's connection, or the embedded broker itself.</summary>
@@ -21,7 +21,7 @@ public interface IMessageTransport
     /// <summary>Called after the last message of a block: what has been gathered should leave now.</summary>
     void Flush();
 
-    /// <summary>No more messages will come; returns when the outcome of those sent is known or given up.</summary>
+    /// <summary>Called after the last message; returns when the outcome of all messages is known or given up.</summary>
     void Complete();
 }
 

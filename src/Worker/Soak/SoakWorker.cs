@@ -6,7 +6,7 @@ using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Soak;
 
-/// <summary>A worker with its own broker and a data directory, in a process of its own, looked at from outside.</summary>
+/// <summary>A worker with the embedded broker and a data directory, in a separate process, observed from outside.</summary>
 internal sealed class SoakWorker : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -32,7 +32,7 @@ internal sealed class SoakWorker : IDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>Of its broker.</summary>
+    /// <summary>Port of its broker.</summary>
     public int Port { get; }
 
     public bool HasExited => _process.HasExited;
@@ -88,11 +88,11 @@ internal sealed class SoakWorker : IDisposable
         }
     }
 
-    /// <returns>Whether it has ended.</returns>
+    /// <returns>True if it has ended.</returns>
     public bool WaitForExit(TimeSpan patience) => _process.WaitForExit(patience);
 
     /// <summary>SIGTERM.</summary>
-    /// <returns>Whether it ended in order.</returns>
+    /// <returns>True if it ended normally.</returns>
     public bool Stop()
     {
         using (Process terminate = Process.Start("kill", ["-TERM", $"{_process.Id}"]))

@@ -5,7 +5,7 @@ using StreamRnn.Ingest;
 namespace StreamRnn.Worker.Telemetry;
 
 /// <summary>
-/// Everything the worker counts and measures, in one meter. Methods are named after events and take counts, so that a loop calls once per
+/// All counters and measurements of the worker, in one meter. Methods are named after events and take counts, so that a loop calls once per
 /// batch; none allocates. Tags are few and bounded: shard, reason, sink, link; never a stream, a topic or a message.
 /// </summary>
 /// <remarks>
@@ -68,7 +68,7 @@ public sealed partial class WorkerMetrics : IDisposable
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = LatencySeconds });
     }
 
-    /// <summary>Whether somebody listens to durations; without a listener no stamp is worth taking.</summary>
+    /// <summary>True if there is a listener for durations; without one no stamp is taken.</summary>
     public bool MeasuresTime => _latency.Enabled || _step.Enabled || _queueWait.Enabled;
 
     /// <summary>A stopwatch stamp for the methods below, or 0 where nobody listens.</summary>
