@@ -87,9 +87,9 @@ public readonly ref struct Packet
 /// The sums close: every value of a payload is accepted or refused, and a packet refused before its values are known counts as one refusal.
 /// Every packet above QoS 0 is opened in its ledger exactly once, refused ones with nothing to wait for.
 /// </remarks>
-/// <param name="journal">Where ticks are written down before they step; null where nothing is kept.</param>
+/// <param name="log">Takes ticks before they step.</param>
 public sealed class PacketIntake(
-    StreamDirectory directory, TickRouter router, FaultCounters faults, TimeProvider clock, IntakeOptions options, ITickJournal? journal = null)
+    StreamDirectory directory, TickRouter router, FaultCounters faults, TimeProvider clock, IntakeOptions options, ITickLog log)
 {
     /// <summary>Most ticks of one packet.</summary>
     public const int MaximumTicks = ReadingBuffer.Capacity;
@@ -123,7 +123,7 @@ public sealed class PacketIntake(
     public int Accept(in Packet packet)
     {
         Interlocked.Increment(ref _packets);
-        if (journal is null || packet.Qos == 0 || packet.Source is not PacketSource source)
+        if (packet.Qos == 0 || packet.Source is not PacketSource source)
             return Accept(in packet, hash: 0);
 
         lock (source.Lock)
@@ -135,7 +135,7 @@ public sealed class PacketIntake(
             PacketLedger ledger = LedgerOf(packet);
             long number = Open(ledger, packet, count: 1);
             ledger.SetPosition(number, position);   // its acknowledgement settles the original
-            journal.Acknowledge(position, ledger, number);
+            log.Acknowledge(position, ledger, number);
             return 0;
         }
     }
@@ -244,11 +244,9 @@ public sealed class PacketIntake(
 
     private TickFault OfferTicks(in Packet packet, Span<Tick> ticks, Span<Tick> scratch)
     {
-        if (journal is null)
-            return router.TryRoute(ticks, scratch) ? TickFault.None : TickFault.QueueFull;
         if (!router.TryReserve(ticks))
             return TickFault.QueueFull;
-        return journal.TryAppend(in packet, hash: 0, ticks, router, scratch) ? TickFault.None : TickFault.DiskFull;
+        return log.TryAppend(in packet, hash: 0, ticks, router, scratch) ? TickFault.None : TickFault.DiskFull;
     }
 
     private int Deliver(in Packet packet, ulong hash, Scratch scratch, int count)
@@ -260,13 +258,8 @@ public sealed class PacketIntake(
             tick = tick with { Ledger = ledger, Packet = number };
         if (count == 0)
             return 0;
-        if (journal is null)
-        {
-            router.Route(ticks, scratch.Routed(count));
-            return count;
-        }
         router.Reserve(ticks);
-        return journal.TryAppend(in packet, hash, ticks, router, scratch.Routed(count)) ? count : 0;
+        return log.TryAppend(in packet, hash, ticks, router, scratch.Routed(count)) ? count : 0;
     }
 
     private static PacketLedger LedgerOf(in Packet packet) =>

@@ -19,10 +19,11 @@ public sealed class TickQueue
     public TickQueue(int capacity)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        _ring = new Tick[capacity];
+        Capacity = capacity;
+        _ring = new Tick[Math.Max(capacity, PacketIntake.MaximumTicks)];   // a packet that is larger than the queue goes in alone
     }
 
-    public int Capacity => _ring.Length;
+    public int Capacity { get; }
 
     /// <summary>Ticks waiting; a moment's value.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -51,7 +52,7 @@ public sealed class TickQueue
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_completed, this);
-            if (count > Room)
+            if (!HasRoom(count))
                 return false;
             _reserved += count;
             return true;
@@ -61,13 +62,13 @@ public sealed class TickQueue
     /// <summary>The same, waiting for room. Who needs several queues asks them in one order, or two wait for each other for ever.</summary>
     public void Reserve(int count)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _ring.Length);
         lock (_lock)
         {
             while (true)
             {
                 ObjectDisposedException.ThrowIf(_completed, this);
-                if (count <= Room)
+                if (HasRoom(count))
                     break;
                 _waitingProducers++;
                 Monitor.Wait(_lock);
@@ -109,7 +110,7 @@ public sealed class TickQueue
             while (true)
             {
                 ObjectDisposedException.ThrowIf(_completed, this);
-                int fit = Math.Min(ticks.Length, Room);
+                int fit = Math.Min(ticks.Length, Math.Max(Room, 0));
                 wakes = Append(ticks[..fit]);
                 ticks = ticks[fit..];
                 if (ticks.IsEmpty)
@@ -152,7 +153,9 @@ public sealed class TickQueue
         _ready.Set();
     }
 
-    private int Room => _ring.Length - _count - _reserved;
+    private int Room => Capacity - _count - _reserved;
+
+    private bool HasRoom(int count) => count <= Room || Room == Capacity;
 
     private int TakeReady(Span<Tick> into)
     {
@@ -162,7 +165,7 @@ public sealed class TickQueue
         _ring.AsSpan(0, taken - first).CopyTo(into[first..]);
         _head = (_head + taken) % _ring.Length;
         _count -= taken;
-        if (_waitingProducers > 0 && (_count == 0 || Room >= _ring.Length / 2))
+        if (_waitingProducers > 0 && (_count == 0 || Room >= Capacity / 2))
             Monitor.PulseAll(_lock);   // not for every little room: two threads that wake each other cost more than the steps
         return taken;
     }

@@ -21,7 +21,7 @@ public class PacketIntakeTests
         _directory = new StreamDirectory(100);
         _queues = [new TickQueue(64), new TickQueue(64)];
         _faults = new FaultCounters(_logger, _clock, (fault, topic, total) => _reports.Add($"{fault} {Encoding.UTF8.GetString(topic)} {total}"));
-        _intake = new PacketIntake(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions());
+        _intake = new PacketIntake(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions(), NoLog.Instance);
     }
 
     [Theory]
@@ -31,7 +31,7 @@ public class PacketIntakeTests
     [InlineData("other", false)]
     public void A_topic_of_a_subscription_that_is_not_ours_any_more_is_refused(string topic, bool isTaken)
     {
-        PacketIntake intake = new(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions { Subscribed = ["plant/#", "meters/+/power"] });
+        PacketIntake intake = new(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions { Subscribed = ["plant/#", "meters/+/power"] }, NoLog.Instance);
         Assert.Equal(isTaken ? 1 : 0, intake.Accept(new Packet { Topic = Encoding.UTF8.GetBytes(topic), Payload = "1"u8 }));
         Assert.Equal(isTaken ? 0 : 1, _faults.Of(TickFault.NotSubscribed));
     }
@@ -44,7 +44,7 @@ public class PacketIntakeTests
     public void Numbers_are_read_where_the_first_filter_that_matches_says_so(string topic, string payload, long number, TickNumbering numbering)
     {
         PacketIntake intake = new(_directory, new TickRouter(_queues), _faults, _clock,
-            new IntakeOptions { Numbering = [new NumberedTopics("a/plain/#", false), new NumberedTopics("a/#", true)] });
+            new IntakeOptions { Numbering = [new NumberedTopics("a/plain/#", false), new NumberedTopics("a/#", true)] }, NoLog.Instance);
 
         Assert.Equal(1, intake.Accept(new Packet { Topic = Encoding.UTF8.GetBytes(topic), Payload = Encoding.UTF8.GetBytes(payload) }));
         Assert.Equal(1, _queues[0].Take(_into));
@@ -149,7 +149,7 @@ public class PacketIntakeTests
     {
         Assert.Equal(0, _intake.Accept(new Packet { Topic = "t"u8, Payload = "1"u8, Retained = true }));
         Assert.Equal(1, _faults.Of(TickFault.Retained));
-        var asked = new PacketIntake(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions { AcceptRetained = true });
+        var asked = new PacketIntake(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions { AcceptRetained = true }, NoLog.Instance);
         Assert.Equal(1, asked.Accept(new Packet { Topic = "t"u8, Payload = "1"u8, Retained = true }));
     }
 

@@ -17,7 +17,7 @@ internal class ReceiveEnd : IDisposable
     public long Received => Volatile.Read(ref _received);
 
     /// <summary>Null where nothing is kept.</summary>
-    public virtual ITickJournal? Journal => null;
+    public virtual IDeliveryJournal? Journal => null;
 
     /// <param name="kept">Whether ticks are written down before they are acknowledged.</param>
     public static ReceiveEnd Create(bool kept) => kept ? new LoggedEnd() : new ReceiveEnd();
@@ -57,7 +57,7 @@ internal class ReceiveEnd : IDisposable
             _thread.Start();
         }
 
-        public override ITickJournal? Journal => _log;
+        public override IDeliveryJournal? Journal => _log;
 
         public override void Dispose()
         {

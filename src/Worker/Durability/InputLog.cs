@@ -13,7 +13,7 @@ namespace StreamRnn.Worker.Durability;
 /// The next frame goes as soon as the last one is on the disk and something waits, but not sooner than the commit interval after that. An
 /// fsync that fails ends the process: nobody knows what is on the disk then, and asking again would be told a success that is none.
 /// </remarks>
-internal sealed class InputLog : ITickJournal, IDisposable
+internal sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
 {
     /// <summary>Positions of one frame, about: then it goes whatever the interval. Bounds the memory of intake that waits for the disk.</summary>
     public const int FramePositions = 4096;
@@ -58,6 +58,8 @@ internal sealed class InputLog : ITickJournal, IDisposable
     }
 
     public long DurablePosition => Volatile.Read(ref _durable);
+
+    public bool IsKept => true;
 
     /// <summary>The last position appended, on the disk or not yet.</summary>
     public long AppendedPosition

@@ -15,22 +15,22 @@ public sealed class StreamEngine
     private readonly Publisher _publisher;
 
     public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
-        : this(models, capacity, metrics, traces: null, journal: null, publishAfter: 0, sinks)
+        : this(models, capacity, metrics, traces: null, NoLog.Instance, publishAfter: -1, sinks)
     {
     }
 
     /// <param name="traces">Who is told of the steps of traced ticks; null where no tick is traced.</param>
-    /// <param name="journal">What must be durable before anything of it leaves; null where nothing is kept.</param>
-    /// <param name="publishAfter">Outputs up to this position in the journal have been published by an earlier run.</param>
-    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickJournal? journal, long publishAfter,
+    /// <param name="log">Says what is durable; nothing leaves before.</param>
+    /// <param name="publishAfter">Outputs up to this position of the log have been published by an earlier run; -1 where there was none.</param>
+    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickLog log, long publishAfter,
         params IReadOnlyList<IForecastSink> sinks)
     {
         Models = models;
-        Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics, journal);
-        _publisher = new Publisher(Forecasts, metrics, journal, publishAfter, sinks);
+        Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics, log);
+        _publisher = new Publisher(Forecasts, metrics, log, publishAfter, sinks);
         Rows = new RowExchange(capacity.Shards);
         _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, Rows, metrics, traces,
-            keepsHeld: journal is not null))];
+            keepsHeld: log.IsKept))];
         Queues = [.. _shards.Select(shard => shard.Ticks)];
 
         metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);

@@ -23,7 +23,7 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
     private long _outputs;
 
     public EmbeddedBrokerLink(StreamRnnOptions options, MqttPublishHandler handler, FaultCounters faults, TickTraces traces, WorkerMetrics metrics,
-        ILoggerFactory loggers, ITickJournal? journal)
+        ILoggerFactory loggers, IDeliveryJournal? journal)
     {
         _traces = traces;
         _notices = new NoticeCodec(options.Publish.Prefix);

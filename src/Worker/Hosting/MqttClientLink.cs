@@ -38,7 +38,7 @@ internal sealed class MqttClientLink : IBrokerLink
 
     /// <param name="failed">Told why, with the remedy, when coming back to the broker is of no use; must not block.</param>
     public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, Action<string> failed, TickTraces traces, WorkerMetrics metrics,
-        ILoggerFactory loggers, TimeProvider clock, ITickJournal? journal)
+        ILoggerFactory loggers, TimeProvider clock, IDeliveryJournal? journal)
     {
         (_mqtt, _failed, _traces, _metrics) = (options.Mqtt, failed, traces, metrics);
         _notices = new NoticeCodec(options.Publish.Prefix);

@@ -60,6 +60,7 @@ internal sealed class StreamWorker : IDisposable
             _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models, options.TickRules), models, options.Durability,
                 LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
         }
+        ITickLog log = (ITickLog?)_durable?.Log ?? NoLog.Instance;
         ModelMap map = _durable?.Map ?? models.Map(Streams, options.TickRules);
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
@@ -75,7 +76,7 @@ internal sealed class StreamWorker : IDisposable
             {
                 Cold = _durable?.Cold,
             },
-            metrics, traces, _durable?.Log, _durable?.ConfirmedOutputs ?? 0, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
+            metrics, traces, log, _durable?.ConfirmedOutputs ?? -1, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
 
         _known = _durable?.Log.AppendedPosition ?? -1;
         Engine.Dropped = Dropped;
@@ -89,7 +90,7 @@ internal sealed class StreamWorker : IDisposable
             MaximumAhead = options.Limits.FarFuture,
             TimeZone = options.Zone,
             Numbering = options.Numbering,
-        }, _durable?.Log);
+        }, log);
 
         metrics.ObserveIntake(() => AcceptedTickCount, Faults.Of);
         metrics.ObserveHeld(() => Engine.Held, () => Engine.ReleasedEarly);

@@ -59,28 +59,25 @@ public sealed class ForecastBlock(int capacity)
         (Count, _silentCount, _lastSilent, Cut) = (0, 0, 0, 0);
     }
 
-    /// <summary>Tells the sources that these ticks are done with.</summary>
-    public void Acknowledge()
+    /// <summary>Completes the packets of these ticks, which are durable.</summary>
+    public void Complete()
     {
         foreach (ref readonly Forecast forecast in Forecasts)
-        {
-            if (forecast.Ledger is PacketLedger ledger)
-                ledger.Complete(forecast.Packet);
-        }
+            forecast.Ledger?.Complete(forecast.Packet);
         foreach (ref readonly Silent tick in _silent.AsSpan(0, _silentCount))
             tick.Ledger.Complete(tick.Packet);
     }
 
-    /// <summary>The same, each as soon as it is durable.</summary>
-    public void Acknowledge(ITickJournal journal)
+    /// <summary>Completes the packets of these ticks, each once its position is durable.</summary>
+    public void CompleteWhenDurable(ITickLog log)
     {
         foreach (ref readonly Forecast forecast in Forecasts)
         {
             if (forecast.Ledger is PacketLedger ledger)
-                journal.Acknowledge(forecast.Position, ledger, forecast.Packet);
+                log.Acknowledge(forecast.Position, ledger, forecast.Packet);
         }
         foreach (ref readonly Silent tick in _silent.AsSpan(0, _silentCount))
-            journal.Acknowledge(tick.Position, tick.Ledger, tick.Packet);
+            log.Acknowledge(tick.Position, tick.Ledger, tick.Packet);
     }
 
     private readonly record struct Silent(PacketLedger Ledger, long Packet, long Position);

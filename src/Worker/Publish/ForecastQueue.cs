@@ -24,7 +24,7 @@ public sealed class ForecastQueue
     private readonly Stack<ForecastBlock> _free;
     private readonly WhenFull _whenFull;
     private readonly WorkerMetrics _metrics;
-    private readonly ITickJournal? _journal;
+    private readonly ITickLog _log;
     private int _head;
     private int _count;
     private int _producers;
@@ -33,13 +33,12 @@ public sealed class ForecastQueue
 
     /// <param name="capacity">Forecasts that may wait; at least one block.</param>
     /// <param name="producers">Shards; the queue ends when each has called <see cref="Complete"/>.</param>
-    /// <param name="journal">What must be durable before a tick is acknowledged; null where nothing is kept.</param>
-    public ForecastQueue(int capacity, int producers, WhenFull whenFull, WorkerMetrics metrics, ITickJournal? journal = null)
+    /// <param name="log">Says when a tick may be acknowledged.</param>
+    public ForecastQueue(int capacity, int producers, WhenFull whenFull, WorkerMetrics metrics, ITickLog log)
     {
-        _journal = journal;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
-        (_producers, Producers, _whenFull, _metrics) = (producers, producers, whenFull, metrics);
+        (_producers, Producers, _whenFull, _metrics, _log) = (producers, producers, whenFull, metrics, log);
         _ring = new ForecastBlock[(capacity + BlockForecasts - 1) / BlockForecasts];
 
         // One in the hands of each shard, one in the publisher's.
@@ -87,10 +86,7 @@ public sealed class ForecastQueue
         // Dropped outputs are no reason to have a tick sent again: it has been stepped.
         Interlocked.Add(ref _dropped, filled.Count);
         _metrics.ForecastsDropped("queue", "full", filled.Count);
-        if (_journal is null)
-            filled.Acknowledge();
-        else
-            filled.Acknowledge(_journal);
+        filled.CompleteWhenDurable(_log);
         filled.Clear();
         return filled;
     }

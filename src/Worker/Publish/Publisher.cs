@@ -6,13 +6,12 @@ namespace StreamRnn.Worker.Publish;
 /// <summary>
 /// Behind the shards: takes block after block, gives it to every sink, then tells the sources. Outputs and acknowledgements leave
 /// together, and only here. It has a thread of its own; but while nothing waits, a shard that has nothing else to do publishes itself,
-/// which saves a wake-up for every tick of a quiet stream. Where there is a journal nothing leaves before its ticks are durable, and it is
-/// the publisher that waits for that, never a shard.
+/// which saves a wake-up for every tick of a quiet stream. Nothing leaves before its ticks are durable, and it is the publisher that waits
+/// for that, never a shard.
 /// </summary>
-/// <param name="journal">Null where nothing is kept.</param>
-/// <param name="publishAfter">Outputs up to this position in the journal have been published by an earlier run.</param>
+/// <param name="publishAfter">Outputs up to this position of the log have been published by an earlier run.</param>
 public sealed class Publisher(
-    ForecastQueue queue, WorkerMetrics metrics, ITickJournal? journal, long publishAfter, params IReadOnlyList<IForecastSink> sinks)
+    ForecastQueue queue, WorkerMetrics metrics, ITickLog log, long publishAfter, params IReadOnlyList<IForecastSink> sinks)
 {
     private readonly IForecastSink[] _sinks = [.. sinks];
     private readonly Lock _publishing = new();
@@ -40,7 +39,7 @@ public sealed class Publisher(
     /// <summary>Publishes a shard's block on the shard's thread and empties it, if that may wait and neither overtakes nor holds up another.</summary>
     public bool TryPublish(ForecastBlock block)
     {
-        if (!queue.MayWait || block.LastPosition > (journal?.DurablePosition ?? 0) || !_publishing.TryEnter())
+        if (!queue.MayWait || block.LastPosition > log.DurablePosition || !_publishing.TryEnter())
             return false;
         try
         {
@@ -80,9 +79,9 @@ public sealed class Publisher(
 
     private void Publish(ForecastBlock block)
     {
-        journal?.WaitUntilDurable(block.LastPosition);
+        log.WaitUntilDurable(block.LastPosition);
         ReadOnlySpan<Forecast> owed = block.Forecasts;
-        while (!owed.IsEmpty && owed[0].Position <= publishAfter && journal is not null)
+        while (!owed.IsEmpty && owed[0].Position <= publishAfter)
             owed = owed[1..];
         foreach (IForecastSink sink in _sinks)
         {
@@ -93,7 +92,7 @@ public sealed class Publisher(
             metrics.ForecastsPublished(sink.Name, due.Length);
         }
         PacketLedger.Gather();
-        block.Acknowledge();
+        block.Complete();
         PacketLedger.SendGathered();
         Count(block.Forecasts);
     }

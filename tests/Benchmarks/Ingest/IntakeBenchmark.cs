@@ -29,7 +29,7 @@ public class IntakeBenchmark
         Bytes = System.Text.Encoding.UTF8.GetBytes(Payload);
         _topics = [.. Enumerable.Range(0, 1000).Select(i => System.Text.Encoding.UTF8.GetBytes($"plant/line-{i % 10}/sensor-{i:D4}"))];
         var faults = new FaultCounters(NullLogger.Instance, TimeProvider.System);
-        _intake = new PacketIntake(_directory, new TickRouter([_queue]), faults, TimeProvider.System, new IntakeOptions());
+        _intake = new PacketIntake(_directory, new TickRouter([_queue]), faults, TimeProvider.System, new IntakeOptions(), NoLog.Instance);
     }
 
     [Benchmark]

@@ -1,7 +1,7 @@
 namespace StreamRnn.Ingest.Tests.Mqtt;
 
 /// <summary>A journal that remembers what it was told, and whose disk is as fast as the test says.</summary>
-internal sealed class FakeJournal : ITickJournal
+internal sealed class FakeJournal : IDeliveryJournal
 {
     private readonly Dictionary<string, PacketSource> _sources = [];
     private readonly List<string> _said = [];
@@ -13,8 +13,6 @@ internal sealed class FakeJournal : ITickJournal
 
     /// <summary>Releases stay open until <see cref="Commit"/>.</summary>
     public bool HoldsReleases { get; init; }
-
-    public long DurablePosition => long.MaxValue;
 
     public bool IsStuck { get; set; }
 
@@ -40,10 +38,6 @@ internal sealed class FakeJournal : ITickJournal
     }
 
     public void Close(PacketSource source) => Say($"close {source.Name}");
-
-    public bool TryAppend(in Packet packet, ulong hash, Span<Tick> ticks, TickRouter router, Span<Tick> scratch) => throw new NotSupportedException();
-
-    public void Acknowledge(long position, PacketLedger ledger, long packet) => ledger.Complete(packet);
 
     public void Release(PacketSource source, ushort packetId, PacketLedger ledger, long packet)
     {

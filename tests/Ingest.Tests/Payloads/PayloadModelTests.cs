@@ -27,7 +27,7 @@ public class PayloadModelTests
     {
         TickQueue queue = new(4096);
         FaultCounters faults = new(NullLogger.Instance, TimeProvider.System);
-        PacketIntake intake = new(new StreamDirectory(1000), new TickRouter([queue]), faults, TimeProvider.System, new IntakeOptions());
+        PacketIntake intake = new(new StreamDirectory(1000), new TickRouter([queue]), faults, TimeProvider.System, new IntakeOptions(), NoLog.Instance);
 
         int count = intake.Accept(new Packet { Topic = "plant"u8, Payload = Encoding.UTF8.GetBytes(payload.Json) });
 

@@ -27,7 +27,7 @@ public sealed class AllocationTests
             new MessageSink(transport, new ForecastCodec("streamrnn", directory, models), new Delivery(1, false), new Delivery(1, false)));
         engine.Start();
         TickRouter router = new(engine.Queues);
-        PacketIntake intake = new(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions());
+        PacketIntake intake = new(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), NoLog.Instance);
         PacketLedger ledger = new(4096, () => { });
         PacketAcknowledgement[] due = new PacketAcknowledgement[4096];
         byte[][] packets = [.. Enumerable.Range(0, Streams).Select(Publish)];

@@ -164,7 +164,7 @@ internal sealed class BrokerProtocol
     private PacketSource OpenSource(BrokerSession session, bool isResumed)
     {
         PacketSource? source = session.Source;
-        if (_broker.Journal is ITickJournal journal)
+        if (_broker.Journal is IDeliveryJournal journal)
         {
             // A session that was to last until now may have packets to repeat, and an entry in the journal that goes with it.
             DuplicateRule rule = session.ExpiryMilliseconds > 0 || isResumed ? DuplicateRule.Redelivery : DuplicateRule.None;
@@ -208,7 +208,7 @@ internal sealed class BrokerProtocol
 
         // RETAIN asks the broker to keep the message. To the owner, as to any subscriber of the moment, it is a message like others.
         _broker.Take(publish with { Retain = false },
-            new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt, Source = source });
+            new MqttPublishContext { Ledger = _ledger, ClientId = ClientId, ReceivedAt = ReceivedAt, Source = _broker.Journal is null ? null : source });
         if (isRepeat)
             return BrokerVerdict.GoOn;
         if (publish.Qos == 2 && !source.IsUnreleased(publish.PacketId))
@@ -256,7 +256,7 @@ internal sealed class BrokerProtocol
     /// <summary>The client has let go of a QoS 2 message; PUBCOMP leaves when that is written down.</summary>
     private BrokerVerdict HandleRelease(ushort packetId, PacketSource source)
     {
-        if (_broker.Journal is not ITickJournal journal)
+        if (_broker.Journal is not IDeliveryJournal journal)
         {
             source.Release(packetId);
             return _ledger.TryOpen(packetId, PacketLedger.Release, tickCount: 0) >= 0 ? BrokerVerdict.GoOn : TooMany();

@@ -5,7 +5,7 @@ namespace StreamRnn.Ingest.Mqtt.Broker;
 /// a delivery is a copy into an <see cref="Outbox"/>.
 /// </summary>
 /// <param name="journal">Where senders' repeats are recognised across restarts; null where nothing is kept.</param>
-internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time, ITickJournal? journal)
+internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time, IDeliveryJournal? journal)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, BrokerSession> _sessions = [];

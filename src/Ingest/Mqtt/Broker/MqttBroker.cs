@@ -39,7 +39,7 @@ public sealed class MqttBroker : IDisposable
     /// <param name="faults">Counts what clients send against the protocol.</param>
     /// <param name="journal">Where the handler writes down what it takes in; it is told which sessions send it.</param>
     public MqttBroker(MqttBrokerOptions options, MqttPublishHandler? handler = null, ILogger? logger = null, TimeProvider? time = null,
-        FaultCounters? faults = null, ITickJournal? journal = null)
+        FaultCounters? faults = null, IDeliveryJournal? journal = null)
     {
         (Options, Journal) = (options, journal);
         (_handler, _faults) = (handler, faults);
@@ -73,7 +73,7 @@ public sealed class MqttBroker : IDisposable
 
     internal MqttBrokerOptions Options { get; }
 
-    internal ITickJournal? Journal { get; }
+    internal IDeliveryJournal? Journal { get; }
 
     internal ILogger Logger { get; }
 

@@ -34,7 +34,7 @@ public sealed class BrokerLink : IDisposable
     private readonly BrokerLinkOptions _options;
     private readonly MqttPublishHandler? _handler;
     private readonly ILogger _logger;
-    private readonly ITickJournal? _journal;
+    private readonly IDeliveryJournal? _journal;
     private readonly PacketSource _source;   // where there is no journal: of messages at QoS 2 received and not released
     private readonly RefusedMessages _refused;
     private readonly Publications _publications;
@@ -54,7 +54,7 @@ public sealed class BrokerLink : IDisposable
     /// <param name="handler">Takes the messages received; null for a client that publishes only.</param>
     /// <param name="journal">Where the handler writes down what it takes in; it is told what the broker will not send again.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public BrokerLink(BrokerLinkOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, ITickJournal? journal = null)
+    public BrokerLink(BrokerLinkOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, IDeliveryJournal? journal = null)
     {
         options.Validate();
         (_options, _handler, _logger, Clock) = (options, handler, logger, clock ?? TimeProvider.System);

@@ -10,7 +10,7 @@ internal sealed class IncomingMessages
     private const int AcknowledgementBytes = 4;
 
     private readonly BrokerLinkOptions _options;
-    private readonly ITickJournal? _journal;
+    private readonly IDeliveryJournal? _journal;
     private readonly PacketSource _unwritten;
     private readonly PacketAcknowledgement[] _taken = new PacketAcknowledgement[512];
     private readonly byte[] _bytes = new byte[512 * AcknowledgementBytes];
@@ -19,7 +19,7 @@ internal sealed class IncomingMessages
     /// <param name="journal">Where messages are written down; null where they are not.</param>
     /// <param name="unwritten">The session where there is no journal: of messages at QoS 2 received and not released. It outlives the connection.</param>
     /// <param name="due">As of <see cref="PacketLedger"/>, and so is <paramref name="send"/>.</param>
-    public IncomingMessages(BrokerLinkOptions options, ITickJournal? journal, PacketSource unwritten, Action due, Action send)
+    public IncomingMessages(BrokerLinkOptions options, IDeliveryJournal? journal, PacketSource unwritten, Action due, Action send)
     {
         (_options, _journal, _unwritten, Source) = (options, journal, unwritten, unwritten);
         Ledger = new PacketLedger(2 * options.ReceiveMaximum, due, send);   // at QoS 2 a message is owed two answers
@@ -29,6 +29,9 @@ internal sealed class IncomingMessages
 
     /// <summary>The broker's session with us.</summary>
     public PacketSource Source { get; private set; }
+
+    /// <summary>The broker's session with us, where it is written down; null where it is not.</summary>
+    public PacketSource? WrittenSource => _journal is null ? null : Source;
 
     /// <summary>Whether acknowledgements have been sent that no PINGREQ stands behind. Under the lock of the writers.</summary>
     public bool OwesBarrier => _barrier.IsOwed;

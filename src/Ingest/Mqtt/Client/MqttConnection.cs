@@ -44,7 +44,7 @@ internal sealed class MqttConnection : IDisposable
 
     /// <param name="unwritten">As of <see cref="IncomingMessages"/>.</param>
     /// <param name="cancelled">Ends the attempt to connect.</param>
-    public MqttConnection(BrokerLink link, BrokerLinkOptions options, Publications publications, ITickJournal? journal, PacketSource unwritten,
+    public MqttConnection(BrokerLink link, BrokerLinkOptions options, Publications publications, IDeliveryJournal? journal, PacketSource unwritten,
         CancellationToken cancelled)
     {
         (_link, _options, _publications) = (link, options, publications);
@@ -316,7 +316,7 @@ internal sealed class MqttConnection : IDisposable
         if (!_incoming.TryAdmit(publish, out bool isRepeat))
             return TooMany();
         if (!isRepeat)
-            _link.Received(publish, new MqttPublishContext { Ledger = _incoming.Ledger, ClientId = _options.ClientId, ReceivedAt = receivedAt, Source = _incoming.Source }, _incoming);
+            _link.Received(publish, new MqttPublishContext { Ledger = _incoming.Ledger, ClientId = _options.ClientId, ReceivedAt = receivedAt, Source = _incoming.WrittenSource }, _incoming);
         return null;
     }
 

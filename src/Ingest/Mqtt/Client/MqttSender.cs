@@ -34,7 +34,7 @@ internal sealed class MqttSender
     private volatile bool _peerGone;
     private string? _failure;
 
-    public MqttSender(BrokerLinkOptions options, BrokerTransport transport, Publications publications, ITickJournal? journal, PacketSource unwritten, TimeProvider clock)
+    public MqttSender(BrokerLinkOptions options, BrokerTransport transport, Publications publications, IDeliveryJournal? journal, PacketSource unwritten, TimeProvider clock)
     {
         (_options, _transport, _publications, _clock) = (options, transport, publications, clock);
         _incoming = new IncomingMessages(options, journal, unwritten, SignalDue, SendAcknowledgementsNow);

@@ -16,7 +16,7 @@ internal sealed class TestBroker : IDisposable
     private readonly BlockingCollection<TakenMessage> _taken = [];
 
     /// <param name="holdAcknowledgements">Packets stay open until the test completes them.</param>
-    public TestBroker(MqttBrokerOptions? options = null, bool holdAcknowledgements = false, ILogger? log = null, ITickJournal? journal = null,
+    public TestBroker(MqttBrokerOptions? options = null, bool holdAcknowledgements = false, ILogger? log = null, IDeliveryJournal? journal = null,
         Action<MqttBroker>? beforeStart = null)
     {
         Broker = new MqttBroker((options ?? new MqttBrokerOptions()) with { Port = 0 }, take, log, Time, journal: journal);

@@ -211,7 +211,7 @@ public sealed class MqttClientQos2Tests : IDisposable
         }
     }
 
-    private BrokerLink Start(BrokerLinkOptions options, ITickJournal? journal = null)
+    private BrokerLink Start(BrokerLinkOptions options, IDeliveryJournal? journal = null)
     {
         var client = new BrokerLink(options, Receive, NullLogger.Instance, journal: journal);
         client.Start();
