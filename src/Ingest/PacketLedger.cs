@@ -13,9 +13,6 @@ public sealed class PacketLedger
     /// <summary>In the place of a QoS: the acknowledgement owed is the PUBCOMP of a release.</summary>
     public const byte Release = 3;
 
-    [ThreadStatic] private static List<PacketLedger>? t_gathered;   // of this thread
-    [ThreadStatic] private static bool t_gathering;
-
     private Entry[] _ring;   // a power of two, so that a packet finds its entry by a mask
     private Action _due;
     private Action? _send;
@@ -42,27 +39,16 @@ public sealed class PacketLedger
     /// <summary>Memory of a ledger, in bytes.</summary>
     public static long MemoryBoundBytes(int capacity) => BitOperations.RoundUpToPowerOf2((uint)capacity) * (long)Unsafe.SizeOf<Entry>();
 
-    /// <summary>
-    /// Until <see cref="SendGathered"/>, what the calling thread makes due it will send itself: waking a writer costs more than the few
-    /// acknowledgements of a quiet stream.
-    /// </summary>
-    public static void Gather()
-    {
-        t_gathered ??= [];
-        t_gathering = true;
-    }
-
-    /// <summary>Sends what was made due since <see cref="Gather"/>.</summary>
-    public static void SendGathered()
-    {
-        t_gathering = false;
-        List<PacketLedger> gathered = t_gathered!;
-        foreach (PacketLedger ledger in gathered)
-            ledger._send?.Invoke();
-        gathered.Clear();
-    }
-
     public int Capacity { get; }
+
+    /// <summary>
+    /// True while the reader sends by itself, when it has handled what it received, what it opened with nothing to wait for; nobody is told of that
+    /// meanwhile. Set and read by the reader alone.
+    /// </summary>
+    public bool IsReaderSending { get; set; }
+
+    /// <summary>True if the oldest open packet is done.</summary>
+    public bool IsDue => IsDone(Volatile.Read(ref _taken));
 
     /// <summary>Whether the peer has as many packets in flight as it was allowed; one more is its protocol error.</summary>
     public bool IsFull => OpenCount == Capacity;
@@ -82,8 +68,8 @@ public sealed class PacketLedger
         ref Entry entry = ref At(packet);
         (entry.PacketId, entry.Qos, entry.Pending, entry.Position) = (packetId, qos, tickCount, 0);
         Volatile.Write(ref _opened, packet + 1);
-        if (tickCount == 0)
-            Done(packet);
+        if (tickCount == 0 && !IsReaderSending && IsNext(packet))
+            _due();
         return packet;
     }
 
@@ -93,9 +79,24 @@ public sealed class PacketLedger
     /// <summary>One tick of the packet is done with. Any thread.</summary>
     public void Complete(long packet)
     {
-        if (Interlocked.Decrement(ref At(packet).Pending) == 0)
-            Done(packet);
+        if (Interlocked.Decrement(ref At(packet).Pending) == 0 && IsNext(packet))
+            _due();
     }
+
+    /// <summary>One tick of the packet is done with. Any thread.</summary>
+    /// <param name="batch">Takes the ledger where an acknowledgement is due, if the calling thread can send it.</param>
+    public void Complete(long packet, ref AckBatch batch)
+    {
+        if (Interlocked.Decrement(ref At(packet).Pending) != 0 || !IsNext(packet))
+            return;
+        if (_send is null)
+            _due();
+        else
+            batch.Add(this);
+    }
+
+    /// <summary>Sends what is due on the calling thread, as far as nothing blocks.</summary>
+    public void SendDue() => _send?.Invoke();
 
     /// <summary>
     /// Takes acknowledgements that are due, oldest first. Called by one thread at a time, and again until it returns less than there is
@@ -131,15 +132,11 @@ public sealed class PacketLedger
 
     private bool IsDone(long packet) => packet < Volatile.Read(ref _opened) && Volatile.Read(ref At(packet).Pending) == 0;
 
-    private void Done(long packet)
+    /// <summary>True if a packet that is done is the oldest that is open: nobody has been told of it.</summary>
+    private bool IsNext(long packet)
     {
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _taken) != packet)
-            return;
-        if (t_gathering && _send is not null)
-            t_gathered!.Add(this);
-        else
-            _due();
+        return Volatile.Read(ref _taken) == packet;
     }
 
     private ref Entry At(long packet)

@@ -40,7 +40,7 @@ public class PacketLedgerTests
     }
 
     [Fact]
-    public void What_a_thread_gathers_it_sends_itself_and_others_are_told_as_ever()
+    public void What_a_thread_makes_due_in_a_batch_it_sends_itself_and_nobody_is_told()
     {
         int due = 0, sent = 0;
         PacketLedger ledger = null!;
@@ -48,15 +48,65 @@ public class PacketLedgerTests
         for (ushort id = 1; id <= 3; id++)
             ledger.TryOpen(id, 1, 1);
 
-        PacketLedger.Gather();
-        ledger.Complete(0);
-        ledger.Complete(1);
+        List<PacketLedger> ledgers = [];
+        var batch = new AckBatch(ledgers);
+        ledger.Complete(0, ref batch);
+        ledger.Complete(1, ref batch);
         Assert.Equal((0, 0), (due, sent));
-        PacketLedger.SendGathered();
+        batch.Send();
         Assert.Equal((0, 2), (due, sent));
+        Assert.Empty(ledgers);
 
         ledger.Complete(2);
         Assert.Equal((1, 2), (due, sent));
+    }
+
+    [Fact]
+    public void A_batch_tells_the_writer_of_a_ledger_that_the_thread_cannot_send()
+    {
+        int due = 0;
+        var ledger = new PacketLedger(8, () => due++);
+        ledger.TryOpen(1, 1, 1);
+        List<PacketLedger> ledgers = [];
+        var batch = new AckBatch(ledgers);
+        ledger.Complete(0, ref batch);
+        Assert.Equal(1, due);
+        Assert.Empty(ledgers);
+    }
+
+    [Fact]
+    public void A_batch_sends_each_ledger_once_in_the_order_they_became_due()
+    {
+        List<int> sent = [];
+        PacketLedger[] ledgers = [.. Enumerable.Range(0, 3).Select(i => new PacketLedger(8, () => sent.Add(-1), () => sent.Add(i)))];
+        foreach (PacketLedger ledger in ledgers)
+        {
+            ledger.TryOpen(1, 1, 1);
+            ledger.TryOpen(2, 1, 2);
+        }
+        var batch = new AckBatch([]);
+        foreach (int i in new[] { 2, 0, 1, 0, 2 })
+            ledgers[i].Complete(ledgers[i].IsDue ? 1 : 0, ref batch);
+        Assert.Empty(sent);
+        batch.Send();
+        Assert.Equal([2, 0, 1], sent);
+    }
+
+    [Fact]
+    public void A_reader_that_sends_by_itself_is_not_told_of_what_it_opened_with_nothing_to_wait_for()
+    {
+        int due = 0, sent = 0;
+        PacketLedger ledger = null!;
+        ledger = new PacketLedger(8, () => due++, () => sent += ledger.Take(_into));
+        ledger.IsReaderSending = true;
+        ledger.TryOpen(1, 1, 0);
+        ledger.TryOpen(2, 1, 1);
+        Assert.Equal((0, 0, true), (due, sent, ledger.IsDue));
+        ledger.SendDue();
+        Assert.Equal((0, 1, false), (due, sent, ledger.IsDue));
+
+        ledger.Complete(1);   // by another thread, which tells as ever
+        Assert.Equal((1, true), (due, ledger.IsDue));
     }
 
     [Fact]
@@ -151,10 +201,10 @@ public class PacketLedgerTests
         ledger.Close();
 
         // A shard or the log may be done with its ticks long after.
-        PacketLedger.Gather();
+        var batch = new AckBatch([]);
         for (long packet = 1; packet < 8; packet++)
-            ledger.Complete(packet);
-        PacketLedger.SendGathered();
+            ledger.Complete(packet, ref batch);
+        batch.Send();
         Assert.Equal(0, ledger.Take(_into));
         GC.Collect();
         Assert.False(connection.IsAlive);

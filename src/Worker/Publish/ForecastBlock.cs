@@ -60,12 +60,13 @@ public sealed class ForecastBlock(int capacity)
     }
 
     /// <summary>Completes the packets of these ticks, which are durable.</summary>
-    public void Complete()
+    /// <param name="batch">Takes the ledgers that have an acknowledgement to send.</param>
+    public void Complete(ref AckBatch batch)
     {
         foreach (ref readonly Forecast forecast in Forecasts)
-            forecast.Ledger?.Complete(forecast.Packet);
+            forecast.Ledger?.Complete(forecast.Packet, ref batch);
         foreach (ref readonly Silent tick in _silent.AsSpan(0, _silentCount))
-            tick.Ledger.Complete(tick.Packet);
+            tick.Ledger.Complete(tick.Packet, ref batch);
     }
 
     /// <summary>Completes the packets of these ticks, each once its position is durable.</summary>

@@ -15,6 +15,7 @@ public sealed class Publisher(
 {
     private readonly IForecastSink[] _sinks = [.. sinks];
     private readonly Lock _publishing = new();
+    private readonly List<PacketLedger> _due = [];   // under the lock
     private Thread? _thread;
     private long _published;
     private int _cutShards;
@@ -91,9 +92,9 @@ public sealed class Publisher(
             sink.Write(due);
             metrics.ForecastsPublished(sink.Name, due.Length);
         }
-        PacketLedger.Gather();
-        block.Complete();
-        PacketLedger.SendGathered();
+        AckBatch batch = new(_due);
+        block.Complete(ref batch);
+        batch.Send();
         Count(block.Forecasts);
     }
 

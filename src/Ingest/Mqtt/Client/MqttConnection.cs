@@ -190,23 +190,11 @@ internal sealed class MqttConnection : IDisposable
             filled += count;
 
             int at = 0;
-            string? reason;
-            if (count > FewBytes)
-            {
-                reason = HandleAll(_buffer.AsSpan(0, filled), receivedAt, ref at);
-            }
-            else
-            {
-                PacketLedger.Gather();
-                try
-                {
-                    reason = HandleAll(_buffer.AsSpan(0, filled), receivedAt, ref at);
-                }
-                finally
-                {
-                    PacketLedger.SendGathered();
-                }
-            }
+            PacketLedger ledger = _incoming.Ledger;
+            ledger.IsReaderSending = count <= FewBytes;
+            string? reason = HandleAll(_buffer.AsSpan(0, filled), receivedAt, ref at);
+            if (ledger.IsReaderSending && ledger.IsDue)
+                ledger.SendDue();
             if (reason is not null)
                 return reason;
 
