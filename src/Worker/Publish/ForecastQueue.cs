@@ -13,20 +13,18 @@ public enum WhenFull
     DropForecasts = 1,
 }
 
-/// <summary>The bounded way from the shards to the publisher. All blocks there will ever be are made here.</summary>
+/// <summary>The bounded channel from the shards to the publisher, and the pool of its blocks. All blocks there will ever be are made here.</summary>
 public sealed class ForecastQueue
 {
     /// <summary>Forecasts of one block: a few micro-batches, small enough to stay in a core's second cache.</summary>
     public const int BlockForecasts = 512;
 
-    private readonly object _lock = new();
-    private readonly ForecastBlock[] _ring;
+    private readonly BlockChannel<ForecastBlock> _blocks;
     private readonly Stack<ForecastBlock> _free;
+    private readonly object _room = new();   // shards that wait for the publisher
     private readonly WhenFull _whenFull;
     private readonly WorkerMetrics _metrics;
     private readonly ITickLog _log;
-    private int _head;
-    private int _count;
     private int _producers;
     private int _waiting;
     private long _dropped;
@@ -39,10 +37,10 @@ public sealed class ForecastQueue
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
         (_producers, Producers, _whenFull, _metrics, _log) = (producers, producers, whenFull, metrics, log);
-        _ring = new ForecastBlock[(capacity + BlockForecasts - 1) / BlockForecasts];
+        _blocks = new BlockChannel<ForecastBlock>((capacity + BlockForecasts - 1) / BlockForecasts);
 
         // One in the hands of each shard, one in the publisher's.
-        int blocks = _ring.Length + producers + 1;
+        int blocks = _blocks.Capacity + producers + 1;
         _free = new Stack<ForecastBlock>(blocks);
         for (int i = 0; i < blocks; i++)
             _free.Push(new ForecastBlock(BlockForecasts));
@@ -55,12 +53,15 @@ public sealed class ForecastQueue
     public long Dropped => Volatile.Read(ref _dropped);
 
     /// <summary>Blocks waiting; a moment's value.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count => _blocks.Count;
 
-    /// <summary>The empty block a shard starts with.</summary>
+    /// <summary>True if a shard may wait for the sinks.</summary>
+    public bool MayWait => _whenFull == WhenFull.Wait;
+
+    /// <summary>Takes an empty block out of the pool; there is one for each shard to start with.</summary>
     public ForecastBlock Rent()
     {
-        lock (_lock)
+        lock (_free)
             return _free.Pop();
     }
 
@@ -69,85 +70,66 @@ public sealed class ForecastQueue
     {
         if (filled.IsEmpty)
             return filled;
-
-        lock (_lock)
+        while (!_blocks.TryWrite(filled))
         {
-            while (_count == _ring.Length && (_whenFull == WhenFull.Wait || filled.Cut > 0))   // a cut is no forecast and is not dropped
-                Wait();
-
-            if (_count < _ring.Length)
-            {
-                _ring[(_head + _count++) % _ring.Length] = filled;
-                Signal();
-                return _free.Pop();
-            }
+            if (!MayWait && filled.Cut == 0)   // a cut is no forecast and is not dropped
+                return Drop(filled);
+            WaitForRoom();
         }
-
-        // Dropped outputs are no reason to have a tick sent again: it has been stepped.
-        Interlocked.Add(ref _dropped, filled.Count);
-        _metrics.ForecastsDropped("queue", "full", filled.Count);
-        filled.CompleteWhenDurable(_log);
-        filled.Clear();
-        return filled;
+        return Rent();
     }
-
-    /// <summary>Whether a shard may wait for the sinks.</summary>
-    public bool MayWait => _whenFull == WhenFull.Wait;
 
     /// <summary>Waits while there is no block. Called by the publisher's thread only.</summary>
     /// <returns>False when every shard has finished and nothing is left.</returns>
-    public bool WaitToTake()
-    {
-        lock (_lock)
-        {
-            while (_count == 0 && _producers > 0)
-                Wait();
-            return _count > 0;
-        }
-    }
+    public bool WaitToTake() => _blocks.WaitToRead();
 
     /// <summary>Takes the oldest block; there is one. Called by the publisher's thread only.</summary>
     public ForecastBlock Take()
     {
-        lock (_lock)
+        if (!_blocks.TryRead(out ForecastBlock? block))
+            throw new InvalidOperationException("No block waits.");
+        Interlocked.MemoryBarrier();   // a shard counts itself and then looks for room: one of the two sees the other
+        if (Volatile.Read(ref _waiting) > 0)
         {
-            ForecastBlock block = _ring[_head];
-            _head = (_head + 1) % _ring.Length;
-            _count--;
-            Signal();
-            return block;
+            lock (_room)
+                Monitor.PulseAll(_room);
         }
+        return block;
     }
 
     /// <summary>Gives back a block that was taken.</summary>
     public void Return(ForecastBlock done)
     {
         done.Clear();
-        lock (_lock)
+        lock (_free)
             _free.Push(done);
     }
 
-    /// <summary>One shard has finished.</summary>
+    /// <summary>Says that one shard has finished.</summary>
     public void Complete()
     {
-        lock (_lock)
+        if (Interlocked.Decrement(ref _producers) == 0)
+            _blocks.Complete();
+    }
+
+    private void WaitForRoom()
+    {
+        lock (_room)
         {
-            _producers--;
-            Signal();
+            Interlocked.Increment(ref _waiting);
+            while (_blocks.Count == _blocks.Capacity)
+                Monitor.Wait(_room);
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
-    private void Wait()
+    /// <summary>Drops outputs and counts them. That is no reason to have a tick sent again: it has been stepped.</summary>
+    private ForecastBlock Drop(ForecastBlock filled)
     {
-        _waiting++;
-        Monitor.Wait(_lock);
-        _waiting--;
-    }
-
-    // A pulse that nobody waits for is a cost per block for nothing.
-    private void Signal()
-    {
-        if (_waiting > 0)
-            Monitor.PulseAll(_lock);
+        Interlocked.Add(ref _dropped, filled.Count);
+        _metrics.ForecastsDropped("queue", "full", filled.Count);
+        filled.CompleteWhenDurable(_log);
+        filled.Clear();
+        return filled;
     }
 }
