@@ -13,15 +13,14 @@ public interface ITickLog
     bool IsKept { get; }
 
     /// <summary>
-    /// Appends a packet and hands its ticks to their shards as one act, so that the order of a stream's ticks in the log is the order of their
-    /// steps. Above QoS 0 it waits while the disk is full.
+    /// Appends a packet and hands it to its shards under one lock, so that the order of a stream's ticks in the log is the order of their steps.
+    /// Above QoS 0 it waits while the disk is full.
     /// </summary>
     /// <param name="hash">Of topic and payload.</param>
-    /// <param name="ticks">At least one; they get their positions.</param>
-    /// <param name="router">Where room for the ticks is reserved.</param>
-    /// <param name="scratch">As long as <paramref name="ticks"/>; overwritten.</param>
-    /// <returns>False where it was not appended and is not to be acknowledged: the reserved room is given back.</returns>
-    bool TryAppend(in Packet packet, ulong hash, Span<Tick> ticks, TickRouter router, Span<Tick> scratch);
+    /// <param name="blocks">At least one tick; room for all of them is reserved.</param>
+    /// <param name="write">Hands the blocks to the shards, given the position of the packet; called inside the lock, so it must not wait.</param>
+    /// <returns>False where it was not appended and is not to be acknowledged; nothing was handed over.</returns>
+    bool TryAppend(in Packet packet, ulong hash, PacketBlocks blocks, Action<PacketBlocks, long> write);
 
     /// <summary>Completes a packet of a ledger once a position is durable.</summary>
     void Acknowledge(long position, PacketLedger ledger, long packet);

@@ -13,9 +13,9 @@ public sealed class NoLog : ITickLog
 
     public bool IsKept => false;
 
-    public bool TryAppend(in Packet packet, ulong hash, Span<Tick> ticks, TickRouter router, Span<Tick> scratch)
+    public bool TryAppend(in Packet packet, ulong hash, PacketBlocks blocks, Action<PacketBlocks, long> write)
     {
-        router.AddReserved(ticks, scratch);
+        write(blocks, 0);
         return true;
     }
 

@@ -94,6 +94,8 @@ public sealed class PacketIntake(
     /// <summary>Most ticks of one packet.</summary>
     public const int MaximumTicks = ReadingBuffer.Capacity;
 
+    private static readonly Action<PacketBlocks, long> s_write = static (blocks, position) => blocks.Write(position);
+
     [ThreadStatic] private static Scratch? t_scratch;
 
     private readonly byte[] _ownPrefix = System.Text.Encoding.UTF8.GetBytes(options.OwnPrefix ?? "");
@@ -206,8 +208,8 @@ public sealed class PacketIntake(
                 if (readings.Refused(fault) is > 0 and int refused)
                     faults.Refuse(fault, packet.Topic, refused);
 
-        Span<Tick> ticks = scratch.Ticks(readings.Count);
-        int count = 0;
+        PacketBlocks blocks = scratch.Blocks;
+        blocks.Begin();
         foreach (ref readonly Reading reading in readings.Readings)
         {
             long time = reading.Time == ReadingBuffer.NoTime ? arrival : reading.Time;
@@ -218,48 +220,53 @@ public sealed class PacketIntake(
             if (fault != TickFault.None)
                 faults.Refuse(fault, packet.Topic);
             else
-                ticks[count++] = new Tick
+                blocks.Add(new Tick
                 {
                     Stream = stream,
                     Time = time,
                     Value = reading.Value,
-                    ReceivedAt = packet.ReceivedAt,
-                    Trace = (ushort)packet.Trace,
                     Number = readings.Number,
                     Numbering = !readings.IsNumbered ? TickNumbering.None
                         : reading.Time == ReadingBuffer.NoTime ? TickNumbering.Number : TickNumbering.NumberAndTime,
-                };
+                });
         }
-        return count;
+        return blocks.Ticks.Length;
     }
 
     private int Offer(in Packet packet, Scratch scratch, int count)
     {
-        TickFault fault = count == 0 ? TickFault.None : OfferTicks(packet, scratch.Ticks(count), scratch.Routed(count));
+        TickFault fault = count == 0 ? TickFault.None : OfferTicks(packet, scratch.Blocks);
         if (fault == TickFault.None)
             return count;
         faults.Refuse(fault, packet.Topic, count);
         return 0;
     }
 
-    private TickFault OfferTicks(in Packet packet, Span<Tick> ticks, Span<Tick> scratch)
+    private TickFault OfferTicks(in Packet packet, PacketBlocks blocks)
     {
-        if (!router.TryReserve(ticks))
+        blocks.Origin = new TickOrigin { ReceivedAt = packet.ReceivedAt, Trace = packet.Trace };
+        if (!router.TryReserve(blocks))
             return TickFault.QueueFull;
-        return log.TryAppend(in packet, hash: 0, ticks, router, scratch) ? TickFault.None : TickFault.DiskFull;
+        return TryAppend(in packet, hash: 0, blocks) ? TickFault.None : TickFault.DiskFull;
     }
 
     private int Deliver(in Packet packet, ulong hash, Scratch scratch, int count)
     {
         PacketLedger ledger = LedgerOf(packet);
         long number = Open(ledger, packet, count);
-        Span<Tick> ticks = scratch.Ticks(count);
-        foreach (ref Tick tick in ticks)
-            tick = tick with { Ledger = ledger, Packet = number };
         if (count == 0)
             return 0;
-        router.Reserve(ticks);
-        return log.TryAppend(in packet, hash, ticks, router, scratch.Routed(count)) ? count : 0;
+        scratch.Blocks.Origin = new TickOrigin { Ledger = ledger, Packet = number, ReceivedAt = packet.ReceivedAt, Trace = packet.Trace };
+        router.Reserve(scratch.Blocks);
+        return TryAppend(in packet, hash, scratch.Blocks) ? count : 0;
+    }
+
+    private bool TryAppend(in Packet packet, ulong hash, PacketBlocks blocks)
+    {
+        if (log.TryAppend(in packet, hash, blocks, s_write))
+            return true;
+        blocks.Release();
+        return false;
     }
 
     private static PacketLedger LedgerOf(in Packet packet) =>
@@ -273,23 +280,11 @@ public sealed class PacketIntake(
             : throw new InvalidOperationException("The ledger is full: its connection must not hand over more than it allowed the peer.");
     }
 
-    /// <summary>What one reading thread needs, grown to the largest packet it has met.</summary>
+    /// <summary>The buffers of one reading thread, grown to the largest packet it has met.</summary>
     private sealed class Scratch
     {
-        private Tick[] _ticks = new Tick[JsonPayload.MaximumLeaves];
-        private Tick[] _routed = new Tick[JsonPayload.MaximumLeaves];
-
         public ReadingBuffer Readings { get; } = new();
 
-        public Span<Tick> Ticks(int count) => Room(ref _ticks, count);
-
-        public Span<Tick> Routed(int count) => Room(ref _routed, count);
-
-        private static Span<Tick> Room(ref Tick[] ticks, int count)
-        {
-            if (count > ticks.Length)
-                Array.Resize(ref ticks, ReadingBuffer.Capacity);
-            return ticks.AsSpan(0, count);
-        }
+        public PacketBlocks Blocks { get; } = new();
     }
 }

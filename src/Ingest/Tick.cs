@@ -6,8 +6,8 @@ public readonly record struct Tick
     /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
     public required int Stream { get; init; }
 
-    /// <summary>Index of the sampled trace context this tick belongs to; 0 where it is not traced.</summary>
-    public ushort Trace { get; init; }
+    /// <summary>Says if its producer numbered it.</summary>
+    public TickNumbering Numbering { get; init; }
 
     /// <summary>Event time, nanoseconds since 1970 UTC.</summary>
     public required long Time { get; init; }
@@ -15,31 +15,8 @@ public readonly record struct Tick
     /// <summary>Finite.</summary>
     public required double Value { get; init; }
 
-    /// <summary>Stopwatch stamp of the arrival of its packet; 0 where nobody measures.</summary>
-    public long ReceivedAt { get; init; }
-
-    /// <summary>Who is owed an acknowledgement once the tick is done with; null at QoS 0 and for recordings.</summary>
-    public PacketLedger? Ledger { get; init; }
-
-    /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
-    public long Packet { get; init; }
-
-    /// <summary>Its place in the journal; 0 where there is none.</summary>
-    public long Position { get; init; }
-
-    /// <summary>What its producer numbered it, where <see cref="Numbering"/> says so.</summary>
+    /// <summary>The producer's number, where <see cref="Numbering"/> says so; the row number for recordings.</summary>
     public long Number { get; init; }
-
-    /// <summary>Whether its producer numbered it.</summary>
-    public TickNumbering Numbering { get; init; }
-
-    /// <summary>What it asks of the shard in the place of a step.</summary>
-    public TickControl Control { get; init; }
-
-    /// <summary>What is no observation and asks something of a shard.</summary>
-    /// <param name="stream">Whose shard; any where it goes to each.</param>
-    public static Tick Ask(TickControl control, long position, int stream = -1) =>
-        new() { Stream = stream, Time = 0, Value = 0, Control = control, Position = position };
 }
 
 /// <summary>Whether a producer numbers its ticks. Numbers are on disk and never change.</summary>
@@ -53,28 +30,6 @@ public enum TickNumbering : byte
 
     /// <summary>It does, and the event time is its own.</summary>
     NumberAndTime = 2,
-}
-
-/// <summary>What travels through the queues of the shards among the ticks, and so at one place in their order.</summary>
-public enum TickControl : byte
-{
-    /// <summary>A tick like any other.</summary>
-    None = 0,
-
-    /// <summary>Hand on what follows from the ticks before it.</summary>
-    Cut,
-
-    /// <summary>A cut, and the states as they are here are to be saved: those that changed since the last time.</summary>
-    SaveChanged,
-
-    /// <summary>A cut, and all states as they are here are to be saved.</summary>
-    SaveAll,
-
-    /// <summary>The stream begins anew.</summary>
-    Reset,
-
-    /// <summary>From here on another set-up holds: its number is in the place of the packet's.</summary>
-    Switch,
 }
 
 /// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>

@@ -1,154 +1,130 @@
 namespace StreamRnn.Ingest;
 
 /// <summary>
-/// Brings the ticks of a packet to the shards that own their streams, shard = stream % shards: one stream, one shard, one order. Safe for
-/// any number of threads; allocates nothing.
+/// Brings the ticks of a packet to the shards that own their streams, shard = stream % shards: one stream, one shard, one order. Room is reserved
+/// first and the blocks are written after. Safe for any number of threads, each with <see cref="PacketBlocks"/> of its own; allocates nothing.
 /// </summary>
 public sealed class TickRouter
 {
-    private readonly TickQueue[] _queues;
+    private readonly TickInbox[] _inboxes;
 
-    /// <param name="queues">One per shard, in the order of the shards.</param>
-    public TickRouter(IReadOnlyList<TickQueue> queues)
+    /// <param name="inboxes">One per shard, in the order of the shards.</param>
+    public TickRouter(IReadOnlyList<TickInbox> inboxes)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(queues.Count, nameof(queues));
-        _queues = [.. queues];
+        ArgumentOutOfRangeException.ThrowIfZero(inboxes.Count, nameof(inboxes));
+        _inboxes = [.. inboxes];
     }
 
-    public int ShardCount => _queues.Length;
-
-    /// <summary>Ticks waiting in all queues; a moment's value.</summary>
-    public int Count
+    /// <summary>Sets room aside for all ticks of a packet or, where one of its shards lacks it, for none.</summary>
+    public bool TryReserve(PacketBlocks packet)
     {
-        get
+        ReadOnlySpan<Tick> ticks = packet.Ticks;
+        if (IsForOne(ticks, out int only))
         {
-            int count = 0;
-            foreach (TickQueue queue in _queues)
-                count += queue.Count;
-            return count;
+            if (!_inboxes[only].TryReserve(ticks.Length))
+                return false;
+            TakeAll(packet, only);
+            return true;
         }
-    }
-
-    /// <summary>Adds all ticks of a packet or, where one of its queues lacks room, none.</summary>
-    /// <param name="ticks">In order of arrival, which each shard keeps.</param>
-    /// <param name="scratch">As long as <paramref name="ticks"/>; overwritten.</param>
-    public bool TryRoute(ReadOnlySpan<Tick> ticks, Span<Tick> scratch)
-    {
-        if (_queues.Length == 1)
-            return _queues[0].TryAdd(ticks);
-        if (ticks.Length == 1)
-            return _queues[ticks[0].Stream % _queues.Length].TryAdd(ticks);
-        if (!TryReserve(ticks))
-            return false;
-        AddReserved(ticks, scratch);
-        return true;
-    }
-
-    /// <summary>Sets room aside for all ticks of a packet or, where one of its queues lacks it, for none.</summary>
-    public bool TryReserve(ReadOnlySpan<Tick> ticks)
-    {
-        if (ticks.Length == 1)
-            return _queues[ticks[0].Stream % _queues.Length].TryReserve(1);
-        for (int shard = 0; shard < _queues.Length; shard++)
+        for (int shard = 0; shard < _inboxes.Length; shard++)
         {
             int count = CountOf(shard, ticks);
-            if (count == 0 || _queues[shard].TryReserve(count))
+            if (count == 0)
                 continue;
-            while (--shard >= 0)
-                _queues[shard].Release(CountOf(shard, ticks));
+            if (_inboxes[shard].TryReserve(count))
+            {
+                Take(packet, shard, count);
+                continue;
+            }
+            packet.Release();
             return false;
         }
         return true;
     }
 
     /// <summary>Sets room aside for all ticks of a packet and waits for it, always from the first shard to the last.</summary>
-    /// <param name="ticks">No more than a queue holds.</param>
-    public void Reserve(ReadOnlySpan<Tick> ticks)
+    public void Reserve(PacketBlocks packet)
     {
-        if (ticks.Length == 1)
-            _queues[ticks[0].Stream % _queues.Length].Reserve(1);
-        else
-            for (int shard = 0; shard < _queues.Length; shard++)
-                if (CountOf(shard, ticks) is > 0 and int count)
-                    _queues[shard].Reserve(count);
+        ReadOnlySpan<Tick> ticks = packet.Ticks;
+        if (IsForOne(ticks, out int only))
+        {
+            _inboxes[only].Reserve(ticks.Length);
+            TakeAll(packet, only);
+            return;
+        }
+        for (int shard = 0; shard < _inboxes.Length; shard++)
+        {
+            if (CountOf(shard, ticks) is not (> 0 and int count))
+                continue;
+            _inboxes[shard].Reserve(count);
+            Take(packet, shard, count);
+        }
     }
 
-    /// <summary>Adds ticks to the room reserved for them; waits for nothing.</summary>
-    /// <inheritdoc cref="TryRoute"/>
-    public void AddReserved(ReadOnlySpan<Tick> ticks, Span<Tick> scratch)
+    /// <summary>Sets room aside for a control message to every shard, or to the shard of a stream, and waits for it.</summary>
+    /// <param name="stream">Negative for every shard.</param>
+    public void Reserve(PacketBlocks message, TickBlockKind kind, int stream = -1, int setup = 0)
     {
-        if (ticks.Length == 1)
-            _queues[ticks[0].Stream % _queues.Length].AddReserved(ticks);
-        else
-            for (int shard = 0; shard < _queues.Length; shard++)
-                if (Gather(shard, ticks, scratch) is > 0 and int count)
-                    _queues[shard].AddReserved(scratch[..count]);
+        message.Begin();
+        for (int shard = 0; shard < _inboxes.Length; shard++)
+        {
+            if (stream >= 0 && stream % _inboxes.Length != shard)
+                continue;
+            _inboxes[shard].Reserve(1);
+            TickBlock block = _inboxes[shard].Rent();
+            block.Ask(kind, stream, setup);
+            message.Take(_inboxes[shard], block);
+        }
     }
 
-    /// <summary>Gives the room reserved for ticks back.</summary>
-    public void Release(ReadOnlySpan<Tick> ticks)
+    /// <summary>Hands all ticks of a packet to their shards and waits for room.</summary>
+    /// <param name="position">In the log; 0 where nothing is logged.</param>
+    public void Route(PacketBlocks packet, long position = 0)
     {
-        for (int shard = 0; shard < _queues.Length; shard++)
-            if (CountOf(shard, ticks) is > 0 and int count)
-                _queues[shard].Release(count);
+        Reserve(packet);
+        packet.Write(position);
     }
 
-    /// <summary>Adds all ticks of a packet and waits for room: the socket is not read meanwhile, so the peer waits as well.</summary>
-    /// <inheritdoc cref="TryRoute"/>
-    public void Route(ReadOnlySpan<Tick> ticks, Span<Tick> scratch)
+    /// <summary>Broadcasts a control message to all shards, ordered with this thread's ticks; blocks while a shard is full.</summary>
+    /// <param name="position">In the log.</param>
+    public void Broadcast(PacketBlocks message, TickBlockKind kind, long position, int setup = 0)
     {
-        if (_queues.Length == 1)
-            _queues[0].Add(ticks);
-        else if (ticks.Length == 1)
-            _queues[ticks[0].Stream % _queues.Length].Add(ticks);
-        else
-            for (int shard = 0; shard < _queues.Length; shard++)
-                if (Gather(shard, ticks, scratch) is > 0 and int count)
-                    _queues[shard].Add(scratch[..count]);
+        Reserve(message, kind, setup: setup);
+        message.Write(position);
     }
 
-    /// <summary>Adds one and the same to every queue, at one place in the order of all that this thread adds; waits for room.</summary>
-    public void RouteEach(in Tick control)
-    {
-        ReserveEach();
-        AddReservedEach(in control);
-    }
-
-    /// <summary>Sets room for one aside in every queue and waits for it.</summary>
-    public void ReserveEach()
-    {
-        foreach (TickQueue queue in _queues)
-            queue.Reserve(1);
-    }
-
-    /// <summary>Adds one and the same to every queue, in the room reserved for it.</summary>
-    public void AddReservedEach(in Tick control)
-    {
-        foreach (TickQueue queue in _queues)
-            queue.AddReserved([control]);
-    }
-
-    /// <summary>No more ticks will come: every shard ends when it has taken what is queued.</summary>
+    /// <summary>Ends the way in: every shard ends when it has read what waits.</summary>
     public void Complete()
     {
-        foreach (TickQueue queue in _queues)
-            queue.Complete();
+        foreach (TickInbox inbox in _inboxes)
+            inbox.Complete();
+    }
+
+    private bool IsForOne(ReadOnlySpan<Tick> ticks, out int shard)
+    {
+        shard = _inboxes.Length == 1 || ticks.IsEmpty ? 0 : ticks[0].Stream % _inboxes.Length;
+        return _inboxes.Length == 1 || ticks.Length == 1;
+    }
+
+    private void TakeAll(PacketBlocks packet, int shard)
+    {
+        TickBlock block = _inboxes[shard].Rent();
+        block.Fill(packet.Ticks);
+        packet.Take(_inboxes[shard], block);
+    }
+
+    private void Take(PacketBlocks packet, int shard, int count)
+    {
+        TickBlock block = _inboxes[shard].Rent();
+        block.Fill(packet.Ticks, count, shard, _inboxes.Length);
+        packet.Take(_inboxes[shard], block);
     }
 
     private int CountOf(int shard, ReadOnlySpan<Tick> ticks)
     {
         int count = 0;
         foreach (ref readonly Tick tick in ticks)
-            count += tick.Stream % _queues.Length == shard ? 1 : 0;
-        return count;
-    }
-
-    private int Gather(int shard, ReadOnlySpan<Tick> ticks, Span<Tick> into)
-    {
-        int count = 0;
-        foreach (ref readonly Tick tick in ticks)
-            if (tick.Stream % _queues.Length == shard)
-                into[count++] = tick;
+            count += tick.Stream % _inboxes.Length == shard ? 1 : 0;
         return count;
     }
 }

@@ -12,14 +12,14 @@ public class PacketIntakeTests
     private readonly List<string> _reports = [];
     private readonly Tick[] _into = new Tick[4096];
     private readonly StreamDirectory _directory;
-    private readonly TickQueue[] _queues;
+    private readonly TickInbox[] _queues;
     private readonly FaultCounters _faults;
     private readonly PacketIntake _intake;
 
     public PacketIntakeTests()
     {
         _directory = new StreamDirectory(100);
-        _queues = [new TickQueue(64), new TickQueue(64)];
+        _queues = [new TickInbox(64), new TickInbox(64)];
         _faults = new FaultCounters(_logger, _clock, (fault, topic, total) => _reports.Add($"{fault} {Encoding.UTF8.GetString(topic)} {total}"));
         _intake = new PacketIntake(_directory, new TickRouter(_queues), _faults, _clock, new IntakeOptions(), NoLog.Instance);
     }
@@ -55,7 +55,7 @@ public class PacketIntakeTests
     }
 
     [Fact]
-    public void A_tick_is_one_cache_line() => Assert.Equal(64, System.Runtime.CompilerServices.Unsafe.SizeOf<Tick>());
+    public void A_tick_is_half_a_cache_line() => Assert.Equal(32, System.Runtime.CompilerServices.Unsafe.SizeOf<Tick>());
 
     [Fact]
     public void A_packet_becomes_ticks_with_its_facts()
@@ -73,19 +73,17 @@ public class PacketIntakeTests
             Trace = 3,
         });
         Assert.Equal(2, count);
-        Assert.Equal(1, _queues[0].Take(_into));
+        TickOrigin origin = default;
+        Assert.Equal(1, _queues[0].Take(_into, facts => origin = facts));
         var expected = new Tick
         {
             Stream = 0,
             Time = 1_767_268_000_000_000_000,
             Value = 1.5,
-            ReceivedAt = 99,
-            Trace = 3,
-            Ledger = ledger,
-            Packet = 1,
         };
         Assert.Equal(expected, _into[0]);
-        Assert.Equal(1, _queues[1].Take(_into));
+        Assert.Equal(new TickOrigin { ReceivedAt = 99, Trace = 3, Ledger = ledger, Packet = 1 }, origin);
+        Assert.Equal(1, _queues[1].Take(_into, facts => Assert.Equal(origin, facts)));
         Assert.Equal(expected with { Stream = 1, Value = 2 }, _into[0]);
         Assert.Equal(["plant/a:x", "plant/a:y"], [_directory.Name(0), _directory.Name(1)]);
     }
@@ -94,9 +92,8 @@ public class PacketIntakeTests
     public void Without_a_time_in_the_payload_the_arrival_is_the_time()
     {
         Assert.Equal(1, Accept("t", "21.5"));
-        _queues[0].Take(_into);
+        _queues[0].Take(_into, facts => Assert.Null(facts.Ledger));
         Assert.Equal(EventTime.FromUtc(Arrival), _into[0].Time);
-        Assert.Null(_into[0].Ledger);
     }
 
     [Theory]
@@ -168,7 +165,7 @@ public class PacketIntakeTests
         Assert.Equal(0, _directory.Count);   // what does not step gets no stream
         for (int i = 0; i < 100; i++)
             Accept($"t/{i}", "1");
-        foreach (TickQueue queue in _queues)
+        foreach (TickInbox queue in _queues)
             queue.Take(_into);
         for (int i = 0; i < 1000; i++)
             Assert.Equal(0, Accept($"flood/{i}", "1"));
@@ -229,17 +226,14 @@ public class PacketIntakeTests
             int count = _intake.Accept(new Packet { Topic = "t"u8, Payload = payload, Qos = qos, PacketId = 1, Ledger = ledger });
             values += count + _faults.Total - before;
             Assert.True(count + _faults.Total - before > 0, $"seed {Seed}, case {i}: neither accepted nor refused: {Encoding.UTF8.GetString(payload)}");
-            foreach (TickQueue queue in _queues)
+            foreach (TickInbox queue in _queues)
             {
                 for (int queued = queue.Count; queued > 0; queued = queue.Count)
                 {
-                    int n = queue.Take(_into);
+                    int n = queue.Take(_into, facts => facts.Ledger?.Complete(facts.Packet));
                     taken += n;
                     foreach (Tick tick in _into.AsSpan(0, n))
-                    {
                         Assert.True(double.IsFinite(tick.Value), $"seed {Seed}, case {i}");
-                        tick.Ledger?.Complete(tick.Packet);
-                    }
                 }
             }
             Assert.Equal(qos, ledger.Take(acknowledgement));
@@ -261,8 +255,7 @@ public class PacketIntakeTests
             _intake.Accept(new Packet { Topic = "a"u8, Payload = "21.5"u8 });
             _intake.Accept(new Packet { Topic = "b"u8, Payload = "{\"x\":1,\"y\":2,\"unit\":\"C\"}"u8, Qos = 1, PacketId = 1, Ledger = ledger });
             for (int shard = 0; shard < 2; shard++)
-                for (int i = _queues[shard].Take(_into) - 1; i >= 0; i--)
-                    _into[i].Ledger?.Complete(_into[i].Packet);
+                _queues[shard].Take(_into, static facts => facts.Ledger?.Complete(facts.Packet));
             ledger.Take(acknowledgements);
         }
         Assert.Equal(0, Allocations.Least(1000, Once));

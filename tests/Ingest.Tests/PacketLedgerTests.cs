@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 
 namespace StreamRnn.Ingest.Tests;
@@ -146,13 +147,11 @@ public class PacketLedgerTests
         const int Packets = 30_000, Ticks = 3;
         using var due = new SemaphoreSlim(0);
         var ledger = new PacketLedger(capacity, () => due.Release());
-        var shards = Enumerable.Range(0, Ticks).Select(_ => new TickQueue(capacity)).ToArray();
+        var shards = Enumerable.Range(0, Ticks).Select(_ => new BlockingCollection<long>(capacity)).ToArray();
         Thread[] completing = [.. shards.Select(queue => new Thread(() =>
         {
-            var into = new Tick[7];
-            for (int count; (count = queue.Take(into)) > 0;)
-                foreach (Tick tick in into.AsSpan(0, count))
-                    tick.Ledger!.Complete(tick.Packet);
+            foreach (long number in queue.GetConsumingEnumerable())
+                ledger.Complete(number);
         }))];
 
         // The writer sleeps until it is told: a wake-up that got lost would leave it, the reader and the test waiting.
@@ -180,10 +179,10 @@ public class PacketLedgerTests
             long number = ledger.TryOpen((ushort)packet, 1, packet % 10 == 9 ? 0 : Ticks);
             Assert.Equal(packet, number);
             if (packet % 10 != 9)
-                foreach (TickQueue queue in shards)
-                    queue.Add([new Tick { Stream = 0, Time = 0, Value = 0, Ledger = ledger, Packet = number }]);
+                foreach (BlockingCollection<long> queue in shards)
+                    queue.Add(number);
         }
-        Array.ForEach(shards, queue => queue.Complete());
+        Array.ForEach(shards, queue => queue.CompleteAdding());
         writer.Join();
         Array.ForEach(completing, thread => thread.Join());
         Assert.False(timedOut);

@@ -169,7 +169,7 @@ internal sealed class DurableBench : IDisposable
             reason => throw new IOException(reason), TimeProvider.System, NullLogger.Instance, streamsInMemory);
         _engine = new StreamEngine(_state.Map, new EngineCapacity(shards) { Cold = _state.Cold }, _metrics, traces: null, _state.Log, _state.ConfirmedOutputs,
             new MessageSink(new Nowhere(), new ForecastCodec("streamrnn", directory, _state.Map), new Delivery(1, false), new Delivery(1, false)));
-        TickRouter router = new(_engine.Queues);
+        TickRouter router = new(_engine.Inboxes);
         _intake = new PacketIntake(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), _state.Log);
         _state.Restore(_engine, sessions: null);
         _engine.Start();

@@ -49,7 +49,7 @@ internal static class BenchEngine
         StreamEngine engine = new(map, new EngineCapacity(Shards: 1), metrics, sinks);
         engine.Start();
 
-        BenchSource source = new(streams, engine.Queues[0]);
+        BenchSource source = new(streams, new TickRouter(engine.Inboxes));
         source.FeedFor(Math.Max(1, seconds), minimum: 20L * streams);   // every stream settled, every method compiled in its last form
         double[] rounds = new double[Rounds];
         double bytes = 0;

@@ -3,9 +3,11 @@ using StreamRnn.Ingest;
 namespace StreamRnn.Worker.Bench;
 
 /// <summary>Readings of many sensors, once a second each, in turn: a daily wave, noise of its own for each, two decimals.</summary>
-internal sealed class BenchSource(int streams, TickQueue queue)
+internal sealed class BenchSource(int streams, TickRouter router)
 {
-    private readonly Tick[] _ticks = new Tick[256];
+    private const int Block = 256;
+
+    private readonly PacketBlocks _packet = new();
     private readonly double[] _noise = Noise();
     private long _sent;
 
@@ -27,14 +29,15 @@ internal sealed class BenchSource(int streams, TickQueue queue)
 
     private void Feed()
     {
-        for (int i = 0; i < _ticks.Length; i++, _sent++)
+        _packet.Begin();
+        for (int i = 0; i < Block; i++, _sent++)
         {
             long second = _sent / streams;
             int stream = (int)(_sent % streams);
             double wave = Math.Abs(((second + (97 * stream)) % 86_400) - 43_200) / 4320.0;
-            _ticks[i] = new Tick { Stream = stream, Time = second * 1_000_000_000, Value = Math.Round(20 + wave + _noise[(int)(_sent * 31 % _noise.Length)], 2) };
+            _packet.Add(new Tick { Stream = stream, Time = second * 1_000_000_000, Value = Math.Round(20 + wave + _noise[(int)(_sent * 31 % _noise.Length)], 2) });
         }
-        queue.Add(_ticks);
+        router.Route(_packet);
     }
 
     private static double[] Noise()

@@ -3,6 +3,7 @@ using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Durability;
+using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Bench;
 
@@ -40,7 +41,7 @@ internal class ReceiveEnd : IDisposable
         private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-bench-").FullName;
         private readonly DataFolder _files;
         private readonly InputLog _log;
-        private readonly TickQueue _queue = new(new LimitsOptions().QueueCapacity);
+        private readonly TickInbox _queue = new(new LimitsOptions().QueueCapacity);
         private readonly PacketIntake _intake;
         private readonly Thread _thread;
 
@@ -74,13 +75,13 @@ internal class ReceiveEnd : IDisposable
 
         private void HandBack()
         {
-            Tick[] ticks = new Tick[512];
-            int count;
-            while ((count = _queue.Take(ticks)) > 0)
+            TakenTicks taken = new();
+            while (taken.Read(_queue))
             {
-                _log.WaitUntilDurable(ticks[count - 1].Position);
-                foreach (ref readonly Tick tick in ticks.AsSpan(0, count))
-                    tick.Ledger!.Complete(tick.Packet);
+                int count = taken.Ticks.Length;
+                _log.WaitUntilDurable(taken.OriginOf(count - 1).Position);
+                for (int tick = 0; tick < count; tick++)
+                    taken.OriginOf(tick).Ledger!.Complete(taken.OriginOf(tick).Packet);
             }
         }
     }

@@ -53,15 +53,19 @@ internal static class NabCommand
         StreamEngine engine = new(new ModelMap(forecaster), new EngineCapacity(shards), metrics, sink);
         engine.Start();
 
-        TickRouter router = new(engine.Queues);
+        TickRouter router = new(engine.Inboxes);
+        PacketBlocks packet = new();
         int longest = corpus.Recordings.Max(recording => recording.Values.Length);
         for (int row = 0; row < longest; row++)
         {
             for (int stream = 0; stream < corpus.Recordings.Count; stream++)
             {
                 NabRecording recording = corpus.Recordings[stream];
-                if (row < recording.Values.Length)
-                    router.Route([new Tick { Stream = stream, Time = recording.Times[row], Value = recording.Values[row], Packet = row }], []);
+                if (row >= recording.Values.Length)
+                    continue;
+                packet.Begin();
+                packet.Add(new Tick { Stream = stream, Time = recording.Times[row], Value = recording.Values[row], Number = row });
+                router.Route(packet);
             }
         }
         engine.Drain();
@@ -115,7 +119,7 @@ internal static class NabCommand
         public void Write(ReadOnlySpan<Forecast> forecasts)
         {
             foreach (ref readonly Forecast forecast in forecasts)
-                Scores[forecast.Stream][forecast.Packet] = forecast.Verdict.Score;
+                Scores[forecast.Stream][forecast.Number] = forecast.Verdict.Score;
         }
 
         public void Complete()

@@ -42,7 +42,7 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections, 
             Rows(options.EffectiveStreamsInMemory, shards, kinds)
                 + (options.Limits.Streams * (long)(PlaceBytes + StreamDirectory.MaximumNameBytes + DirectoryBytes))
                 + (options.WatchedStreams * (long)LiveBoard.BytesPerStream),
-            (shards * (long)Math.Max(options.EffectiveQueueCapacity, PacketIntake.MaximumTicks) * Unsafe.SizeOf<Tick>()) + (forecasts * Unsafe.SizeOf<Forecast>()),
+            (shards * (long)Math.Max(options.EffectiveQueueCapacity, PacketIntake.MaximumTicks) * ((2 * Unsafe.SizeOf<Tick>()) + TickBlock.OverheadBytes)) + (forecasts * Unsafe.SizeOf<Forecast>()),
             options.Broker.Enabled
                 ? broker.MemoryBoundBytes
                 : LinkOptions.Receiver(options).MemoryBoundBytes + LinkOptions.Sender(options).MemoryBoundBytes,

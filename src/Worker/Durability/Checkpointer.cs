@@ -31,6 +31,7 @@ internal sealed class Checkpointer
     private readonly InputLog _log;
     private readonly StreamEngine _engine;
     private readonly TickRouter _router;
+    private readonly PacketBlocks _message = new();
     private readonly SnapshotStore _store;
     private readonly Setup _setup;
     private readonly long _setupPosition;
@@ -133,7 +134,7 @@ internal sealed class Checkpointer
             if (IsSnapshotDue())
                 Snapshot(patience: null);
             else if (WaitUntil(() => _reached >= _cutAt, patience: null))
-                Cut(TickControl.Cut);
+                Cut(TickBlockKind.Barrier);
         }
     }
 
@@ -193,15 +194,16 @@ internal sealed class Checkpointer
     }
 
     /// <summary>Cuts here. The cut before must have come through.</summary>
-    private LogCut Cut(TickControl control)
+    private LogCut Cut(TickBlockKind kind)
     {
-        _savesSessions = control != TickControl.Cut;
-        LogCut cut = _log.Cut(_router, control, at =>
+        _savesSessions = kind != TickBlockKind.Barrier;
+        _router.Reserve(_message, kind);
+        return _log.Cut(_savesSessions, at =>
         {
             lock (_lock)
-                _cutAt = at;
+                _cutAt = at;   // before any shard can come to it
+            _message.Write(at);
         });
-        return cut;
     }
 
     /// <summary>The publisher has handed over every output of what lies before the cut.</summary>
@@ -240,7 +242,7 @@ internal sealed class Checkpointer
         if (_log.AppendedPosition <= (_last?.Position ?? 0))
             return;
         bool all = IsNextWhole;
-        LogCut cut = Cut(all ? TickControl.SaveAll : TickControl.SaveChanged);
+        LogCut cut = Cut(all ? TickBlockKind.SaveAll : TickBlockKind.SaveChanged);
         SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _setup);
         _isAheadOfFile = true;   // the shards take these rows for saved from here on
         try

@@ -105,7 +105,7 @@ internal sealed class DurableState : IDisposable
     /// <returns>Ticks brought back.</returns>
     public long Replay(TickRouter router, ISessionJournal? sessions)
     {
-        LogReplay replay = new(_state, Route, sessions, SnapshotPosition, _setups);
+        LogReplay replay = new(_state, new ShardTarget(router), sessions, SnapshotPosition, _setups);
         LogEnd end = _reader.Read(SnapshotPosition, replay.Visit);
         if ((end.NextPosition, end.Crc) != (_end.NextPosition, _end.Crc))
         {
@@ -118,14 +118,6 @@ internal sealed class DurableState : IDisposable
             Telemetry.Log.SetupChanged(_logger, Change());
         }
         return replay.TickCount;
-
-        void Route(ReadOnlySpan<Tick> ticks, Span<Tick> scratch)
-        {
-            if (ticks[0].Control == TickControl.Switch)
-                router.RouteEach(in ticks[0]);
-            else
-                router.Route(ticks, scratch);
-        }
     }
 
     /// <summary>From here on what comes is written down, and the way back kept short.</summary>
@@ -181,5 +173,26 @@ internal sealed class DurableState : IDisposable
                 confirmed = Math.Max(confirmed, record.Upto);
             frame.SkipTicks(record.TickCount);
         }
+    }
+
+    /// <summary>Hands what is replayed to the shards.</summary>
+    private sealed class ShardTarget(TickRouter router) : IReplayTarget
+    {
+        private readonly PacketBlocks _blocks = new();
+
+        public void Step(ReadOnlySpan<Tick> ticks, long position)
+        {
+            _blocks.Begin();
+            _blocks.Add(ticks);
+            router.Route(_blocks, position);
+        }
+
+        public void Reset(int stream, long position)
+        {
+            router.Reserve(_blocks, TickBlockKind.Reset, stream);
+            _blocks.Write(position);
+        }
+
+        public void Switch(int setup, long position) => router.Broadcast(_blocks, TickBlockKind.Switch, position, setup);
     }
 }

@@ -61,8 +61,8 @@ internal sealed class FrameBuffer
         NextPosition++;
     }
 
-    /// <summary>A packet; its ticks get their positions.</summary>
-    public void Packet(in Packet packet, ulong hash, Span<Tick> ticks)
+    /// <summary>A packet; each of its ticks takes a position.</summary>
+    public void Packet(in Packet packet, ulong hash, ReadOnlySpan<Tick> ticks)
     {
         if (ticks[0].Numbering != TickNumbering.None)
         {
@@ -85,9 +85,9 @@ internal sealed class FrameBuffer
             Raw(hash);
         }
         Number((ulong)ticks.Length);
-        foreach (ref Tick tick in ticks)
+        NextPosition += ticks.Length;
+        foreach (ref readonly Tick tick in ticks)
         {
-            tick = tick with { Position = NextPosition++ };
             Number((ulong)tick.Stream);
             Signed(unchecked(tick.Time - _lastTime));
             _lastTime = tick.Time;

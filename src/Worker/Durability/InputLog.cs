@@ -159,23 +159,21 @@ internal sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
         }
     }
 
-    public bool TryAppend(in Packet packet, ulong hash, Span<Tick> ticks, TickRouter router, Span<Tick> scratch)
+    public bool TryAppend(in Packet packet, ulong hash, PacketBlocks blocks, Action<PacketBlocks, long> write)
     {
+        ReadOnlySpan<Tick> ticks = blocks.Ticks;
         lock (_lock)
         {
             if (!TryWaitForRoom(mayWait: packet.Qos > 0))
-            {
-                router.Release(ticks);
                 return false;
-            }
             for (int last = MaximumStream(ticks); _state.DefinedStreams <= last; _state.DefinedStreams++)
                 _filling.Stream(_state.Directory.Utf8Name(_state.DefinedStreams), _state.Directory.TopicLength(_state.DefinedStreams));
             _filling.Packet(in packet, hash, ticks);
 
-            long position = ticks[^1].Position;
-            packet.Ledger?.SetPosition(ticks[0].Packet, position);
+            long position = _filling.NextPosition - 1;
+            packet.Ledger?.SetPosition(blocks.Origin.Packet, position);
             packet.Source?.Note(packet.PacketId, packet.Qos, hash, position);
-            router.AddReserved(ticks, scratch);
+            write(blocks, position);
             SetDue();
             return true;
         }
@@ -240,35 +238,30 @@ internal sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     }
 
     /// <summary>Cuts the order of everything at this place, the same in the log and in every shard.</summary>
-    /// <param name="at">Told the place before any shard can come to it.</param>
-    public LogCut Cut(TickRouter router, TickControl control, Action<long> at)
+    /// <param name="saves">True if sessions are saved there.</param>
+    /// <param name="write">Hands the control message to the shards, given the place; called inside the lock, so it must not wait.</param>
+    public LogCut Cut(bool saves, Action<long> write)
     {
-        router.ReserveEach();
         lock (_lock)
         {
             long position = _filling.NextPosition - 1;
-            at(position);
-            router.AddReservedEach(Tick.Ask(control, position));
-            return new LogCut(position, _state.DefinedStreams, control == TickControl.Cut ? default : SourceTable.Write(_state.Sources));
+            write(position);
+            return new LogCut(position, _state.DefinedStreams, saves ? SourceTable.Write(_state.Sources) : default);
         }
     }
 
-    /// <summary>Lets a stream begin anew, at one place of the log and of its shard's ticks.</summary>
-    /// <returns>The position; 0 where nothing is taken in any more.</returns>
-    public long Reset(int stream, TickRouter router)
+    /// <summary>Resets a stream, at one place of the log and of its shard's ticks.</summary>
+    /// <param name="write">Hands the reset to the shard, given its position; called inside the lock, so it must not wait.</param>
+    /// <returns>The position; 0 where nothing is taken in any more and nothing was handed over.</returns>
+    public long Reset(int stream, Action<long> write)
     {
-        Tick reset = Tick.Ask(TickControl.Reset, position: 0, stream);
-        router.Reserve([reset]);
         lock (_lock)
         {
             if (!TryWaitForRoom(mayWait: true))
-            {
-                router.Release([reset]);
                 return 0;
-            }
             long position = _filling.NextPosition;
             _filling.Reset(stream);
-            router.AddReserved([reset with { Position = position }], scratch: default);
+            write(position);
             SetDue();
             return position;
         }

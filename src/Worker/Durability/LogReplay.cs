@@ -2,18 +2,23 @@ using StreamRnn.Ingest;
 
 namespace StreamRnn.Worker.Durability;
 
-/// <summary>Takes ticks on their way to the shards.</summary>
-/// <param name="scratch">As long as <paramref name="ticks"/>; overwritten.</param>
-internal delegate void TickTaker(ReadOnlySpan<Tick> ticks, Span<Tick> scratch);
+/// <summary>Where the ticks and control messages of a log go when it is replayed, in its order: to a router, or to whoever steps them itself.</summary>
+internal interface IReplayTarget
+{
+    /// <param name="position">Of the packet, that of its last tick.</param>
+    void Step(ReadOnlySpan<Tick> ticks, long position);
+
+    void Reset(int stream, long position);
+
+    void Switch(int setup, long position);
+}
 
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
-/// <param name="take">Where ticks go: to a router, or to whoever steps them itself.</param>
 /// <param name="setups">Those of the log; null where there is one alone.</param>
 /// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
-internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJournal? sessions, long after, SetupHistory? setups = null)
+internal sealed class LogReplay(JournalState state, IReplayTarget target, ISessionJournal? sessions, long after, SetupHistory? setups = null)
 {
     private Tick[] _ticks = new Tick[64];
-    private Tick[] _scratch = new Tick[64];
 
     /// <summary>Ticks brought back so far.</summary>
     public long TickCount { get; private set; }
@@ -30,7 +35,7 @@ internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJour
             else if (record.Position > after && record.Kind == LogRecordKind.BrokerSession)
                 sessions?.Apply(record.Bytes);
             else if (record.Position > after && record.Kind == LogRecordKind.Reset)
-                Reset(in record);
+                target.Reset(Known(record.Number, record.Position), record.Position);
             else if (record.Position > after && record.Kind == LogRecordKind.Setup)
                 Switch(record.Position);
             else if (record.Position > after)
@@ -38,20 +43,12 @@ internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJour
         }
     }
 
-    /// <summary>Where another set-up begins, says so among the ticks.</summary>
+    /// <summary>Switches to another set-up where it begins.</summary>
     public void Switch(long position)
     {
         int setup = setups?.At(position) ?? 0;
-        if (setup == 0)
-            return;
-        _ticks[0] = Tick.Ask(TickControl.Switch, position) with { Packet = setup };
-        take(_ticks.AsSpan(0, 1), _scratch.AsSpan(0, 1));
-    }
-
-    private void Reset(in LogRecord record)
-    {
-        _ticks[0] = Tick.Ask(TickControl.Reset, record.Position, Known(record.Number, record.Position));
-        take(_ticks.AsSpan(0, 1), _scratch.AsSpan(0, 1));
+        if (setup != 0)
+            target.Switch(setup, position);
     }
 
     private int Known(int stream, long position) => stream < state.DefinedStreams
@@ -62,19 +59,20 @@ internal sealed class LogReplay(JournalState state, TickTaker take, ISessionJour
     {
         int count = record.TickCount;
         if (_ticks.Length < count)
-            (_ticks, _scratch) = (new Tick[count], new Tick[count]);
+            _ticks = new Tick[count];
+        long position = 0;
         for (int i = 0; i < count; i++)
         {
-            long position = frame.Position;
+            position = frame.Position;
             frame.ReadTick(out int stream, out long time, out double value);
             _ticks[i] = new Tick
             {
-                Stream = Known(stream, position), Time = time, Value = value, Position = position, Number = record.TickNumber, Numbering = record.Numbering,
+                Stream = Known(stream, position), Time = time, Value = value, Number = record.TickNumber, Numbering = record.Numbering,
             };
         }
         if (record.Kind == LogRecordKind.SessionPacket)
-            state.Source(record.Source)?.Note(record.PacketId, record.Qos, record.Hash, _ticks[count - 1].Position);
-        take(_ticks.AsSpan(0, count), _scratch.AsSpan(0, count));
+            state.Source(record.Source)?.Note(record.PacketId, record.Qos, record.Hash, position);
+        target.Step(_ticks.AsSpan(0, count), position);
         TickCount += count;
     }
 }

@@ -10,7 +10,7 @@ namespace StreamRnn.Worker.Durability;
 /// The states in a data directory, for people: the oldest snapshot that the log still follows, and every tick after it stepped again, as one
 /// shard would, so that as many streams as can be have a last step. Writes nothing.
 /// </summary>
-internal sealed class StateReader
+internal sealed class StateReader : IReplayTarget
 {
     private readonly JournalState _state;
     private readonly StreamRows _rows;
@@ -50,7 +50,7 @@ internal sealed class StateReader
         _batch = new MicroBatch(_rows);
 
         store.Load(snapshot, _state, sessions: null, (stream, kind, row) => _rows.Restore(stream, map.KindIn(setup: 0, kind), row));
-        reader.Read(after, new LogReplay(_state, (ticks, _) => Take(ticks), sessions: null, after, setups).Visit);
+        reader.Read(after, new LogReplay(_state, this, sessions: null, after, setups).Visit);
     }
 
     /// <summary>Streams that have a state.</summary>
@@ -71,32 +71,33 @@ internal sealed class StateReader
 
     private static ArgumentException NoState(int stream) => new($"Stream {stream} has no state.", nameof(stream));
 
-    private void Take(ReadOnlySpan<Tick> ticks)
+    void IReplayTarget.Step(ReadOnlySpan<Tick> ticks, long position)
     {
-        while (!ticks.IsEmpty)
+        for (; !ticks.IsEmpty; ticks = ticks[_batch.TakenCount..])
         {
-            if (ticks[0].Control == TickControl.None)
-            {
-                Step(ticks);
-                ticks = ticks[_batch.TakenCount..];
-                continue;
-            }
-            if (ticks[0].Control == TickControl.Reset)
-            {
-                _rows.Reset(ticks[0].Stream);
-                _watches.Remove(ticks[0].Stream);   // what was seen says nothing of its state any more
-            }
-            if (ticks[0].Control == TickControl.Switch)
-                Switch((int)ticks[0].Packet);
-            ticks = ticks[1..];
+            _batch.Fill(ticks);
+            StepAndWatch(ticks);
         }
     }
 
-    /// <summary>Steps the first ticks, as many as may step together.</summary>
-    private void Step(ReadOnlySpan<Tick> ticks)
+    void IReplayTarget.Reset(int stream, long position)
     {
-        _batch.Fill(ticks);
-        StepAndWatch(ticks);
+        _rows.Reset(stream);
+        _watches.Remove(stream);   // what was seen says nothing of its state any more
+    }
+
+    /// <summary>Begins another set-up. What was seen of a stream under another model says nothing of its state any more.</summary>
+    void IReplayTarget.Switch(int setup, long position)
+    {
+        for (_batch.FillHeld(setup, isFirst: true); _batch.Count > 0; _batch.FillHeld(setup, isFirst: false))
+            StepAndWatch([]);
+        Dictionary<int, Forecaster> models = _watches.Keys.ToDictionary(stream => stream, ModelOf);
+        _rows.Switch(setup);
+        foreach ((int stream, Forecaster model) in models)
+        {
+            if (ModelOf(stream) != model)
+                _watches.Remove(stream);
+        }
     }
 
     /// <param name="ticks">Of the batch; empty where ticks step that were held.</param>
@@ -120,19 +121,5 @@ internal sealed class StateReader
         if (!_watches.TryGetValue(stream, out StreamWatch? watch))
             _watches[stream] = watch = _wanted is null || _wanted(Name(stream)) ? new StreamWatch(_rows.Kinds[kind].Model, _history) : null;
         return watch;
-    }
-
-    /// <summary>Another set-up begins. What was seen of a stream under another model says nothing of its state any more.</summary>
-    private void Switch(int setup)
-    {
-        for (_batch.FillHeld(setup, isFirst: true); _batch.Count > 0; _batch.FillHeld(setup, isFirst: false))
-            StepAndWatch([]);
-        Dictionary<int, Forecaster> models = _watches.Keys.ToDictionary(stream => stream, ModelOf);
-        _rows.Switch(setup);
-        foreach ((int stream, Forecaster model) in models)
-        {
-            if (ModelOf(stream) != model)
-                _watches.Remove(stream);
-        }
     }
 }

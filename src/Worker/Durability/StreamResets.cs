@@ -12,13 +12,18 @@ internal static class StreamResets
     {
         (int count, long last) = (0, 0);
         int streams = log.DefinedStreams;
+        PacketBlocks message = new();
         for (int stream = 0; stream < streams; stream++)
         {
             if (!pattern.Matches(log.Directory.Name(stream)))
                 continue;
-            last = log.Reset(stream, router);
+            router.Reserve(message, TickBlockKind.Reset, stream);
+            last = log.Reset(stream, position => message.Write(position));
             if (last == 0)
+            {
+                message.Release();
                 return null;
+            }
             count++;
         }
         log.WaitUntilDurable(last);

@@ -41,8 +41,8 @@ internal sealed class MicroBatch
     /// <summary>Held ticks that were stepped before their bound had passed, for want of room.</summary>
     public long ReleasedEarlyCount => Volatile.Read(ref _releasedEarly);
 
-    /// <summary>Told of each tick that is dropped.</summary>
-    public DropReport? Dropped { get; set; }
+    /// <summary>Called for each tick that is dropped, with its index among those that wait.</summary>
+    public Action<TickFault, int>? Dropped { get; set; }
 
     /// <summary>
     /// Takes ticks from the front until the batch is full or a stream comes for the second time. That tick stays where it is for the
@@ -53,7 +53,7 @@ internal sealed class MicroBatch
     {
         Begin();
         int room = Math.Min(waiting.Length, Capacity);
-        while (TakenCount < room && waiting[TakenCount].Control == TickControl.None && TryTake(in waiting[TakenCount]))
+        while (TakenCount < room && TryTake(in waiting[TakenCount]))
             TakenCount++;
     }
 
@@ -89,36 +89,38 @@ internal sealed class MicroBatch
     }
 
     /// <summary>Adds the forecasts to a block with room for them, in order of arrival, and the ticks that gave none.</summary>
-    /// <param name="ticks">From the first that was taken.</param>
-    public void CopyTo(ForecastBlock block, ReadOnlySpan<Tick> ticks)
+    /// <param name="from">The first that was taken.</param>
+    public void CopyTo(ForecastBlock block, TakenTicks taken, int from)
     {
         for (int i = 0; i < _count; i++)
         {
             StepBatch batch = _batches[_kind[i]]!;
-            ref readonly Tick tick = ref ticks[_tick[i]];
+            ref readonly Tick tick = ref taken.Ticks[from + _tick[i]];
+            ref readonly TickOrigin origin = ref taken.OriginOf(from + _tick[i]);
             if (!_kinds[_kind[i]].IsGuarded)
             {
-                block.Add(in tick, _kind[i], in batch.Verdicts[_entry[i]]);
+                block.Add(in tick, in origin, _kind[i], in batch.Verdicts[_entry[i]]);
                 continue;
             }
 
             // What is stepped may be another tick of the stream, and then its packet may be owed more steps still.
-            Tick stepped = tick with { Time = batch.Times[_entry[i]], Value = batch.Values[_entry[i]], Ledger = _tick[i] < TakenCount ? tick.Ledger : null };
-            block.Add(in stepped, _kind[i], in batch.Verdicts[_entry[i]]);
+            Tick stepped = tick with { Time = batch.Times[_entry[i]], Value = batch.Values[_entry[i]] };
+            block.Add(in stepped, in origin, _kind[i], in batch.Verdicts[_entry[i]], isDone: _tick[i] < TakenCount);
         }
         for (int i = 0; i < _silentCount; i++)
-            block.AddSilent(in ticks[_silent[i]]);
+            block.AddSilent(in taken.OriginOf(from + _silent[i]));
     }
 
     /// <summary>Adds the forecasts of <see cref="FillHeld"/> to a block with room for them.</summary>
     /// <param name="position">In the journal, of what lets them go.</param>
     public void CopyHeldTo(ForecastBlock block, long position)
     {
+        TickOrigin origin = new() { Position = position };
         for (int i = 0; i < _count; i++)
         {
             StepBatch batch = _batches[_kind[i]]!;
-            Tick tick = new() { Stream = _tick[i], Time = batch.Times[_entry[i]], Value = batch.Values[_entry[i]], Position = position };
-            block.Add(in tick, _kind[i], in batch.Verdicts[_entry[i]]);
+            Tick tick = new() { Stream = _tick[i], Time = batch.Times[_entry[i]], Value = batch.Values[_entry[i]] };
+            block.Add(in tick, in origin, _kind[i], in batch.Verdicts[_entry[i]]);
         }
     }
 
@@ -154,7 +156,7 @@ internal sealed class MicroBatch
         else
             _silent[_silentCount++] = TakenCount;
         if (verdict is TickVerdict.Late or TickVerdict.Repeated)
-            Dropped?.Invoke(verdict == TickVerdict.Late ? TickFault.Late : TickFault.Repeated, tick.Stream, tick.Position);
+            Dropped?.Invoke(verdict == TickVerdict.Late ? TickFault.Late : TickFault.Repeated, TakenCount);
         return verdict != TickVerdict.StepHeldFirst;
     }
 

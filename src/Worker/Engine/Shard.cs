@@ -21,7 +21,8 @@ internal sealed class Shard
     private readonly WorkerMetrics _metrics;
     private readonly TickTraces? _traces;
     private readonly bool _keepsHeld;
-    private readonly Tick[] _taken = new Tick[4 * MicroBatch.Capacity];
+    private readonly TakenTicks _taken = new();
+    private int _at;   // the first tick of the batch, among those taken
     private ForecastBlock _block;
     private long _stepped;
     private long _busyTicks;
@@ -32,15 +33,15 @@ internal sealed class Shard
         TickTraces? traces, bool keepsHeld)
     {
         (_index, _forecasts, _publisher, _metrics, _traces, _keepsHeld) = (index, forecasts, publisher, metrics, traces, keepsHeld);
-        Ticks = new TickQueue(capacity.Ticks);
+        Ticks = new TickInbox(capacity.Ticks);
         _rows = new StreamRows(models, index, capacity.Shards, rows, capacity.Cold);
-        _batch = new MicroBatch(_rows);
+        _batch = new MicroBatch(_rows) { Dropped = (fault, tick) => Dropped?.Invoke(fault, _taken.Ticks[_at + tick].Stream, _taken.OriginOf(_at + tick).Position) };
         _block = forecasts.Rent();
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
     }
 
     /// <summary>What the shard steps; completing it ends the shard once it is empty.</summary>
-    public TickQueue Ticks { get; }
+    public TickInbox Ticks { get; }
 
     /// <summary>Ticks stepped so far.</summary>
     public long Stepped => Volatile.Read(ref _stepped);
@@ -52,11 +53,7 @@ internal sealed class Shard
     public long ReleasedEarly => _batch.ReleasedEarlyCount;
 
     /// <summary>Told of each tick that is dropped, by the shard's thread.</summary>
-    public DropReport? Dropped
-    {
-        get => _batch.Dropped;
-        set => _batch.Dropped = value;
-    }
+    public DropReport? Dropped { get; set; }
 
     public int StreamCount => _rows.StreamCount;
 
@@ -87,7 +84,7 @@ internal sealed class Shard
         catch (ColdRowsException e)
         {
             _rows.GiveUp(e);
-            while (Ticks.Take(_taken) > 0)   // steps and acknowledges nothing more, and holds nobody up: the process ends
+            while (_taken.Read(Ticks))   // steps and acknowledges nothing more, and holds nobody up: the process ends
             {
             }
         }
@@ -96,39 +93,37 @@ internal sealed class Shard
 
     private void StepAll()
     {
-        int count;
-        while ((count = Ticks.Take(_taken)) > 0)
+        while (_taken.Read(Ticks))
         {
-            _metrics.TicksTaken(_index, _taken[0].ReceivedAt);
-            for (ReadOnlySpan<Tick> waiting = _taken.AsSpan(0, count); !waiting.IsEmpty; waiting = waiting[_batch.TakenCount..])
-            {
-                while (!waiting.IsEmpty && waiting[0].Control != TickControl.None)
-                {
-                    Obey(in waiting[0]);
-                    waiting = waiting[1..];
-                }
-                if (waiting.IsEmpty)
-                    break;
-                bool traced = _traces?.Enabled == true;
-                long busySince = Stopwatch.GetTimestamp();
-                long startedAt = traced || _metrics.MeasuresTime ? busySince : 0;
-                _batch.Fill(waiting);
-                _batch.Step();
-                Volatile.Write(ref _busyTicks, _busyTicks + Stopwatch.GetTimestamp() - busySince);
-                if (traced)
-                    Trace(waiting[.._batch.TakenCount], startedAt);
-                Count(startedAt);
-                _batch.CopyTo(_block, waiting);
+            if (!_taken.Ticks.IsEmpty)
+                _metrics.TicksTaken(_index, _taken.OriginOf(0).ReceivedAt);
+            for (_at = 0; _at < _taken.Ticks.Length; _at += _batch.TakenCount)
+                StepBatch(_taken.Ticks[_at..]);
+            if (_taken.Control != TickBlockKind.Ticks)
+                Obey();
+            while (_rows.IsSaving && Ticks.IsEmpty)
                 _rows.GoOnSaving();
-            }
-            while (_rows.IsSaving && Ticks.Count == 0)
-                _rows.GoOnSaving();
-            if (Ticks.Count == 0 && !_publisher.TryPublish(_block))
+            if (Ticks.IsEmpty && !_publisher.TryPublish(_block))
                 Release();   // otherwise there is more to do at once, and a full block wakes the publisher less often
         }
         _rows.GoOnSaving(toTheEnd: true);
         if (!_keepsHeld)
             StepHeld(setup: null, position: 0);   // nothing comes any more
+    }
+
+    private void StepBatch(ReadOnlySpan<Tick> waiting)
+    {
+        bool traced = _traces?.Enabled == true;
+        long busySince = Stopwatch.GetTimestamp();
+        long startedAt = traced || _metrics.MeasuresTime ? busySince : 0;
+        _batch.Fill(waiting);
+        _batch.Step();
+        Volatile.Write(ref _busyTicks, _busyTicks + Stopwatch.GetTimestamp() - busySince);
+        if (traced)
+            Trace(startedAt);
+        Count(startedAt);
+        _batch.CopyTo(_block, _taken, _at);
+        _rows.GoOnSaving();
     }
 
     /// <summary>Counts what was stepped, and sees to room for its forecasts.</summary>
@@ -154,31 +149,31 @@ internal sealed class Shard
         Release();
     }
 
-    private void Obey(in Tick control)
+    private void Obey()
     {
-        if (control.Control == TickControl.Reset)
+        if (_taken.Control == TickBlockKind.Reset)
         {
-            _rows.Reset(control.Stream);
+            _rows.Reset(_taken.Stream);
             return;
         }
-        if (control.Control == TickControl.Switch)
+        if (_taken.Control == TickBlockKind.Switch)
         {
-            StepHeld((int)control.Packet, control.Position);
-            _rows.Switch((int)control.Packet);
+            StepHeld(_taken.Setup, _taken.Position);
+            _rows.Switch(_taken.Setup);
             return;
         }
-        _block.Cut = control.Position;
+        _block.Cut = _taken.Position;
         Release();
-        if (control.Control != TickControl.Cut)
-            _rows.BeginSaving(all: control.Control == TickControl.SaveAll);
+        if (_taken.Control != TickBlockKind.Barrier)
+            _rows.BeginSaving(all: _taken.Control == TickBlockKind.SaveAll);
     }
 
-    private void Trace(ReadOnlySpan<Tick> stepped, long startedAt)
+    private void Trace(long startedAt)
     {
-        foreach (ref readonly Tick tick in stepped)
+        for (int tick = _at; tick < _at + _batch.TakenCount; tick++)
         {
-            if (tick.Trace != 0)
-                _traces!.Stepped(tick.Trace, _index, startedAt);
+            if (_taken.OriginOf(tick).Trace is not 0 and int trace)
+                _traces!.Stepped(trace, _index, startedAt);
         }
     }
 

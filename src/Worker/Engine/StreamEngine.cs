@@ -31,16 +31,16 @@ public sealed class StreamEngine
         Rows = new RowExchange(capacity.Shards);
         _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, Rows, metrics, traces,
             keepsHeld: log.IsKept))];
-        Queues = [.. _shards.Select(shard => shard.Ticks)];
+        Inboxes = [.. _shards.Select(shard => shard.Ticks)];
 
-        metrics.ObserveQueues([.. Queues.Select(queue => (Func<int>)(() => queue.Count))]);
+        metrics.ObserveQueues([.. Inboxes.Select(inbox => (Func<int>)(() => inbox.Count))]);
         metrics.ObserveState(() => StateBytes);
     }
 
     public ModelMap Models { get; }
 
-    /// <summary>Where ticks go in: a stream's queue is <c>stream % Count</c>.</summary>
-    public IReadOnlyList<TickQueue> Queues { get; }
+    /// <summary>The ways into the shards: that of a stream is <c>stream % Count</c>.</summary>
+    public IReadOnlyList<TickInbox> Inboxes { get; }
 
     public ForecastQueue Forecasts { get; }
 

@@ -80,7 +80,7 @@ internal sealed class StreamWorker : IDisposable
 
         _known = _durable?.Log.AppendedPosition ?? -1;
         Engine.Dropped = Dropped;
-        _router = new TickRouter(Engine.Queues);
+        _router = new TickRouter(Engine.Inboxes);
         Intake = new PacketIntake(Streams, _router, Faults, clock, new IntakeOptions
         {
             MaximumPayloadBytes = options.Limits.PayloadBytes,

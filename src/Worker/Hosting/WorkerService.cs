@@ -20,7 +20,7 @@ internal sealed class WorkerService(
         worker.Start();
         if (duration is TimeSpan length)
             _timer = clock.CreateTimer(_ => lifetime.StopApplication(), null, length, Timeout.InfiniteTimeSpan);
-        Log.Started(logger, worker.Link.Name, worker.Engine.Queues.Count, worker.Engine.Models.Standard.Model.Name);
+        Log.Started(logger, worker.Link.Name, worker.Engine.Inboxes.Count, worker.Engine.Models.Standard.Model.Name);
         return Task.CompletedTask;
     }
 

@@ -29,9 +29,12 @@ public struct Forecast
     /// <summary>Who is owed an acknowledgement; null where nobody is.</summary>
     public PacketLedger? Ledger;
 
-    /// <summary>The packet's number in its ledger; the row number for recordings.</summary>
+    /// <summary>The packet's number in its ledger.</summary>
     public long Packet;
 
-    /// <summary>Its tick's place in the journal; 0 where there is none.</summary>
+    /// <summary>Position of its packet in the log; 0 where nothing is logged.</summary>
     public long Position;
+
+    /// <summary>Number of its tick: the row number for recordings.</summary>
+    public long Number;
 }

@@ -31,7 +31,8 @@ public sealed class ForecastBlock(int capacity)
     public long LastPosition => Math.Max(_lastSilent, Count == 0 ? 0 : _forecasts[Count - 1].Position);
 
     /// <summary>Adds what was said of a tick, written where it stays: a forecast is too large to be copied on the way.</summary>
-    public void Add(in Tick tick, int kind, in Verdict verdict)
+    /// <param name="isDone">True if the tick's packet is owed no other step for it.</param>
+    public void Add(in Tick tick, in TickOrigin origin, int kind, in Verdict verdict, bool isDone = true)
     {
         ref Forecast forecast = ref _forecasts[Count++];
         forecast.Stream = tick.Stream;
@@ -39,19 +40,20 @@ public sealed class ForecastBlock(int capacity)
         forecast.Time = tick.Time;
         forecast.Value = tick.Value;
         forecast.Verdict = verdict;
-        forecast.ReceivedAt = tick.ReceivedAt;
-        forecast.Trace = tick.Trace;
-        forecast.Ledger = tick.Ledger;
-        forecast.Packet = tick.Packet;
-        forecast.Position = tick.Position;
+        forecast.ReceivedAt = origin.ReceivedAt;
+        forecast.Trace = origin.Trace;
+        forecast.Ledger = isDone ? origin.Ledger : null;
+        forecast.Packet = origin.Packet;
+        forecast.Position = origin.Position;
+        forecast.Number = tick.Number;
     }
 
     /// <summary>Adds a tick that gives no forecast.</summary>
-    public void AddSilent(in Tick tick)
+    public void AddSilent(in TickOrigin origin)
     {
-        _lastSilent = tick.Position;
-        if (tick.Ledger is not null)
-            _silent[_silentCount++] = new Silent(tick.Ledger, tick.Packet, tick.Position);
+        _lastSilent = origin.Position;
+        if (origin.Ledger is not null)
+            _silent[_silentCount++] = new Silent(origin.Ledger, origin.Packet, origin.Position);
     }
 
     public void Clear()

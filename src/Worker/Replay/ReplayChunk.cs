@@ -33,7 +33,7 @@ internal sealed class ReplayChunk(int columns)
             {
                 _results[(_rows * columns) + column] = ReplayRow.Unstepped;
                 if (recording.TryGetValue(column, out double value) == TickFault.None)
-                    ticks.Add(new Tick { Stream = firstStream + column, Time = recording.Time, Value = value, Packet = _firstRow + _rows });
+                    ticks.Add(new Tick { Stream = firstStream + column, Time = recording.Time, Value = value, Number = _firstRow + _rows });
             }
             Keep(recording.TimeText);
         }

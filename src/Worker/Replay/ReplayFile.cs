@@ -78,7 +78,7 @@ internal sealed class ReplayFile : IDisposable
             Score = forecast.Verdict.Score,
             IsAnomaly = forecast.Verdict.Alarm,
         };
-        if (ChunkOf(forecast.Packet).Set(forecast.Packet, forecast.Stream - _firstStream, in result))
+        if (ChunkOf(forecast.Number).Set(forecast.Number, forecast.Stream - _firstStream, in result))
         {
             lock (_lock)
                 WriteCompleted();

@@ -66,7 +66,7 @@ internal sealed class ReplayRun(Forecaster model, int shards, RecordingOptions o
         using WorkerMetrics metrics = new();
         StreamEngine engine = new(new ModelMap(model), new EngineCapacity(shards), metrics, new Sink(fileOfStream));
         engine.Start();
-        Feed(files, new TickRouter(engine.Queues));
+        Feed(files, new TickRouter(engine.Inboxes));
         engine.Drain();
 
         _stepped += engine.Stepped;
@@ -83,7 +83,7 @@ internal sealed class ReplayRun(Forecaster model, int shards, RecordingOptions o
     private void Feed(List<ReplayFile> files, TickRouter router)
     {
         List<ReplayFile> reading = [.. files];
-        Tick[] scratch = [];
+        PacketBlocks packet = new();
         while (reading.Count > 0)
         {
             for (int i = reading.Count - 1; i >= 0; i--)
@@ -93,9 +93,9 @@ internal sealed class ReplayRun(Forecaster model, int shards, RecordingOptions o
                 if (!TryRead(file, out List<Tick> ticks))
                     reading.RemoveAt(i);
                 Volatile.Write(ref _rows, _rows + file.RowCount - rowsBefore);
-                if (scratch.Length < ticks.Count)
-                    scratch = new Tick[ticks.Count];
-                router.Route(CollectionsMarshal.AsSpan(ticks), scratch);
+                packet.Begin();
+                packet.Add(CollectionsMarshal.AsSpan(ticks));
+                router.Route(packet);
             }
         }
     }

@@ -2,16 +2,17 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Payloads;
+using StreamRnn.Ingest.Tests;
 
 namespace StreamRnn.Benchmarks.Ingest;
 
-/// <summary>From the bytes of a packet to its tick in the queue of a shard, and the parts of that way.</summary>
+/// <summary>From the bytes of a packet to its tick in the inbox of a shard, and the parts of that way.</summary>
 [MemoryDiagnoser]
 public class IntakeBenchmark
 {
     private readonly ReadingBuffer _readings = new();
     private readonly Tick[] _into = new Tick[64];
-    private readonly TickQueue _queue = new(64);
+    private readonly TickInbox _queue = new(64);
     private readonly StreamDirectory _directory = new(10_000);
     private PacketIntake _intake = null!;
     private byte[][] _topics = [];

@@ -25,7 +25,7 @@ public class PayloadModelTests
     [Fact]
     public void Every_number_of_an_object_is_a_tick_with_the_same_bits() => Cases.Check(Object(depth: 2), payload =>
     {
-        TickQueue queue = new(4096);
+        TickInbox queue = new(4096);
         FaultCounters faults = new(NullLogger.Instance, TimeProvider.System);
         PacketIntake intake = new(new StreamDirectory(1000), new TickRouter([queue]), faults, TimeProvider.System, new IntakeOptions(), NoLog.Instance);
 

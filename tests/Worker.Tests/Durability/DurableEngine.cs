@@ -39,7 +39,7 @@ internal sealed class DurableEngine : IDisposable
         _engine = new StreamEngine(State.Map, new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
             new Sink(files, outputs));
         _engine.Dropped = (fault, _, _) => Faults.Refuse(fault, "t"u8);
-        _router = new TickRouter(_engine.Queues);
+        _router = new TickRouter(_engine.Inboxes);
         IntakeOptions intake = new() { Numbering = [.. rules.Select(entry => new NumberedTopics(entry.Pattern.Topics, entry.Rule.Once == TickOnce.Sequence))] };
         Intake = new PacketIntake(directory, _router, Faults, TimeProvider.System, intake, State.Log);
         Directory = directory;

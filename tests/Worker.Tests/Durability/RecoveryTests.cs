@@ -217,7 +217,7 @@ public sealed class RecoveryTests
         using DurableState state = new(left, new StreamDirectory(10), Setup.Of(models, []), models, DurableEngine.Hasty, 4096, _ => { }, TimeProvider.System, NullLogger.Instance);
         string segment = left.List().Last(LogFormat.IsSegment);
         left[segment] = left[segment][..^5];
-        InvalidDataException refused = Assert.Throws<InvalidDataException>(() => state.Replay(new TickRouter([new TickQueue(100)]), sessions: null));
+        InvalidDataException refused = Assert.Throws<InvalidDataException>(() => state.Replay(new TickRouter([new TickInbox(100)]), sessions: null));
         Assert.Contains("read again", refused.Message, StringComparison.Ordinal);
     }
 

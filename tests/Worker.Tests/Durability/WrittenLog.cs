@@ -6,17 +6,17 @@ using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Tests.Durability;
 
-/// <summary>An input log over files that fail on demand, and the queue its ticks go to.</summary>
+/// <summary>An input log over files that fail on demand, and the inbox its ticks go to.</summary>
 internal sealed class WrittenLog : IDisposable
 {
     private readonly StreamDirectory _directory = new(1000);
     private readonly TickRouter _router;
-    private readonly Tick[] _scratch = new Tick[PacketIntake.MaximumTicks];
+    private readonly PacketBlocks _blocks = new();
 
     public WrittenLog(FaultyFiles files, LogEnd? end = null, TimeSpan interval = default, TimeSpan? patience = null)
     {
         Files = files;
-        Queue = new TickQueue(1 << 16);
+        Queue = new TickInbox(1 << 16);
         _router = new TickRouter([Queue]);
         State = new JournalState(_directory, redeliveryCapacity: 4096);
         Log = new InputLog(files, State, end ?? new LogEnd(1, 0), new DurabilityOptions { CommitInterval = interval }, reason => Failure = reason, TimeProvider.System, NullLogger.Instance)
@@ -28,7 +28,7 @@ internal sealed class WrittenLog : IDisposable
 
     public FaultyFiles Files { get; }
 
-    public TickQueue Queue { get; }
+    public TickInbox Queue { get; }
 
     public JournalState State { get; }
 
@@ -40,15 +40,19 @@ internal sealed class WrittenLog : IDisposable
     /// <returns>Its last position; 0 where it was refused.</returns>
     public long Append(PacketSource? source, byte qos, ushort id, params double[] values)
     {
-        Tick[] ticks = new Tick[values.Length];
+        _blocks.Begin();
         for (int i = 0; i < values.Length; i++)
         {
             Assert.Equal(TickFault.None, _directory.TryGet(Encoding.UTF8.GetBytes($"plant/{i}"), default, out int stream));
-            ticks[i] = new Tick { Stream = stream, Time = 1_767_225_600_000_000_000 + (id * 1_000_000L), Value = values[i] };
+            _blocks.Add(new Tick { Stream = stream, Time = 1_767_225_600_000_000_000 + (id * 1_000_000L), Value = values[i] });
         }
-        _router.Reserve(ticks);
+        _router.Reserve(_blocks);
         Packet packet = new() { Topic = "plant"u8, Payload = "1"u8, Qos = qos, PacketId = id, Source = source };
-        return Log.TryAppend(in packet, hash: id * 77ul, ticks, _router, _scratch.AsSpan(0, ticks.Length)) ? ticks[^1].Position : 0;
+        long at = 0;
+        if (Log.TryAppend(in packet, hash: id * 77ul, _blocks, (blocks, position) => blocks.Write(at = position)))
+            return at;
+        _blocks.Release();
+        return 0;
     }
 
     public void Dispose() => Log.Dispose();
@@ -68,13 +72,31 @@ internal sealed class ReadLog
     public static ReadLog Of(FaultyFiles files)
     {
         JournalState state = new(new StreamDirectory(1000), redeliveryCapacity: 4096);
-        TickQueue queue = new(1 << 16);
+        Words words = new(state);
         LogReader reader = new(files);
-        LogEnd end = reader.Read(after: 0, new LogReplay(state, new TickRouter([queue]).Route, sessions: null, after: 0).Visit);
+        LogEnd end = reader.Read(after: 0, new LogReplay(state, words, sessions: null, after: 0).Visit);
         reader.Repair(end);
-        queue.Complete();
-        Tick[] ticks = new Tick[1 << 16];
-        int count = queue.Take(ticks);
-        return new ReadLog(end, [.. ticks.Take(count).Select(tick => $"{tick.Position} {state.Directory.Name(tick.Stream)} {tick.Time} {tick.Value:R}")], state);
+        return new ReadLog(end, [.. words.Ticks], state);
+    }
+
+    /// <summary>Writes ticks down as words, each with its own position.</summary>
+    private sealed class Words(JournalState state) : IReplayTarget
+    {
+        public List<string> Ticks { get; } = [];
+
+        public void Step(ReadOnlySpan<Tick> ticks, long position)
+        {
+            position -= ticks.Length;
+            foreach (ref readonly Tick tick in ticks)
+                Ticks.Add($"{++position} {state.Directory.Name(tick.Stream)} {tick.Time} {tick.Value:R}");
+        }
+
+        public void Reset(int stream, long position)
+        {
+        }
+
+        public void Switch(int setup, long position)
+        {
+        }
     }
 }

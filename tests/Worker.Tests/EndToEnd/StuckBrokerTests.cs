@@ -71,7 +71,7 @@ public sealed class StuckBrokerTests : IDisposable
         for (int tick = 0; tick < Ticks; tick++)
             device.Publish($"stuck/{tick % Streams}", $"{tick / Streams}");
         device.Drain();
-        Wait.Until(() => _worker.Worker.Engine.Queues[0].Count == 256, "the queue is full");
+        Wait.Until(() => _worker.Worker.Engine.Inboxes[0].Count == 256, "the queue is full");
     }
 
     /// <summary>Accepts, confirms the first message, that the worker is online, and nothing after it.</summary>

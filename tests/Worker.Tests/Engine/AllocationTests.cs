@@ -26,7 +26,7 @@ public sealed class AllocationTests
         StreamEngine engine = new(models, new EngineCapacity(Shards: 1), metrics,
             new MessageSink(transport, new ForecastCodec("streamrnn", directory, models), new Delivery(1, false), new Delivery(1, false)));
         engine.Start();
-        TickRouter router = new(engine.Queues);
+        TickRouter router = new(engine.Inboxes);
         PacketIntake intake = new(directory, router, new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System, new IntakeOptions(), NoLog.Instance);
         PacketLedger ledger = new(4096, () => { });
         PacketAcknowledgement[] due = new PacketAcknowledgement[4096];

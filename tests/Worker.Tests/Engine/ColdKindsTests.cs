@@ -74,10 +74,8 @@ public sealed class ColdKindsTests : IDisposable
         CollectingSink sink = new();
         StreamEngine engine = new(Map(directory), new EngineCapacity(shards) { Cold = cold }, _metrics, sink);
         engine.Start();
-        foreach (Tick tick in ticks)
-            engine.Queues[tick.Stream % shards].Add([tick]);
-        foreach (TickQueue queue in engine.Queues)
-            queue.Add([new Tick { Stream = -1, Time = 0, Value = 0, Control = TickControl.SaveAll, Position = ticks.Length }]);
+        engine.Feed(ticks);
+        engine.Broadcast(TickBlockKind.SaveAll, position: ticks.Length);
 
         SortedDictionary<int, byte[]> rows = [];
         while (engine.Rows.TryTake(out RowPiece piece))
@@ -123,7 +121,6 @@ public sealed class ColdKindsTests : IDisposable
             Stream = i < Streams ? i : random.Next(2) == 0 ? random.Next(Streams) : random.Next(6),
             Time = (1_767_225_600L + (i * 5) - random.Next(20)) * 1_000_000_000,
             Value = 20 + (5 * random.NextDouble()),
-            Position = i,
         })];
     }
 }

@@ -19,7 +19,7 @@ public sealed class StreamEngineTests : IDisposable
         StreamEngine engine = Start(shards, sink);
         Tick[] ticks = Skewed(streams: 50, count: 20_000);
 
-        Feed(engine, ticks);
+        engine.Feed(ticks);
         engine.Drain();
 
         Assert.Equal(ticks.Length, engine.Stepped);
@@ -37,14 +37,14 @@ public sealed class StreamEngineTests : IDisposable
         StreamEngine engine = Start(shards, sink, model);
         Tick[] ticks = Skewed(streams: 30, count: 30_000);
 
-        Feed(engine, ticks);
+        engine.Feed(ticks);
         engine.Drain();
 
         Assert.Equal(0, model.WrongBatches);
         foreach (IGrouping<int, Forecast> stream in sink.Forecasts.GroupBy(forecast => forecast.Stream))
         {
             Tick[] sent = [.. ticks.Where(tick => tick.Stream == stream.Key)];
-            Assert.Equal(sent.Select(tick => (tick.Time, tick.Value, tick.Packet)), stream.Select(f => (f.Time, f.Value, f.Packet)));
+            Assert.Equal(sent.Select(tick => (tick.Time, tick.Value, tick.Number)), stream.Select(f => (f.Time, f.Value, f.Number)));
             Assert.Equal(Enumerable.Range(1, sent.Length).Select(n => (long)n), stream.Select(f => f.Verdict.N));
             float next = 0.5f;
             foreach (Forecast forecast in stream)
@@ -81,12 +81,12 @@ public sealed class StreamEngineTests : IDisposable
         StreamEngine engine = new(models, new EngineCapacity(1), _metrics, sink);
         engine.Start();
 
-        Feed(engine, [.. Enumerable.Range(0, 30).Select(i => At(i % 3, i, i))]);
+        engine.Feed([.. Enumerable.Range(0, 30).Select(i => At(i % 3, i, i))]);
         engine.Drain();
 
         Assert.Equal(30, sink.Forecasts.Count);
         Assert.All(sink.Forecasts, f => Assert.Equal(((string[])["pressure@1", "plant@2", "standard@0"])[f.Stream], models.Kinds[f.Kind].Model.Name));
-        Assert.All(sink.Forecasts, f => Assert.Equal((f.Packet / 3) + 1, f.Verdict.N));
+        Assert.All(sink.Forecasts, f => Assert.Equal((f.Number / 3) + 1, f.Verdict.N));
     }
 
     [Fact]
@@ -95,25 +95,37 @@ public sealed class StreamEngineTests : IDisposable
         CollectingSink sink = new();
         sink.Hold();
         StreamEngine engine = Start(shards: 1, sink, queueCapacity: 256, publishCapacity: 2 * ForecastQueue.BlockForecasts);
-        TickQueue queue = engine.Queues[0];
+        TickInbox queue = engine.Inboxes[0];
+        TickRouter router = new(engine.Inboxes);
+        PacketBlocks packet = new();
         Tick[] ticks = [.. Enumerable.Range(0, 10_000).Select(i => At(i % 7, i, i))];
 
         // In flight at most: the tick queue, what the shard took, its block, the publish queue, the block the sink holds.
         int accepted = 0;
         Assert.True(SpinWait.SpinUntil(() =>
         {
-            while (accepted < ticks.Length && queue.TryAdd(ticks.AsSpan(accepted, 1)))
+            while (accepted < ticks.Length && TrySend(ticks[accepted]))
                 accepted++;
             return queue.Count == 256 && (engine.Forecasts.Count == 2 || sink.Held == "shard 0");
         }, TimeSpan.FromSeconds(20)), "intake must come to a halt");
         Assert.InRange(accepted, 256, 256 + 256 + (4 * ForecastQueue.BlockForecasts));
 
         sink.LetGo();
-        queue.Add(ticks.AsSpan(accepted));
+        engine.Feed(ticks.AsSpan(accepted));
         engine.Drain();
 
-        Assert.Equal(ticks.Select(tick => tick.Packet), sink.Forecasts.Select(forecast => forecast.Packet));
+        Assert.Equal(ticks.Select(tick => tick.Number), sink.Forecasts.Select(forecast => forecast.Number));
         Assert.Equal(0, engine.Forecasts.Dropped);
+
+        bool TrySend(Tick tick)
+        {
+            packet.Begin();
+            packet.Add(in tick);
+            if (!router.TryReserve(packet))
+                return false;
+            packet.Write(0);
+            return true;
+        }
     }
 
     [Fact]
@@ -123,9 +135,9 @@ public sealed class StreamEngineTests : IDisposable
         sink.Hold();
         StreamEngine engine = Start(shards: 1, sink, queueCapacity: 256, publishCapacity: 256, whenFull: WhenFull.DropForecasts);
         PacketLedger ledger = new(10_000, () => { });
-        Tick[] ticks = [.. Enumerable.Range(0, 10_000).Select(i => At(i % 7, i, i) with { Ledger = ledger, Packet = ledger.TryOpen((ushort)i, 1, 1) })];
+        Tick[] ticks = [.. Enumerable.Range(0, 10_000).Select(i => At(i % 7, i, i))];
 
-        engine.Queues[0].Add(ticks);
+        engine.Feed(ticks, ledger, i => ledger.TryOpen((ushort)i, 1, 1));
         Assert.True(SpinWait.SpinUntil(() => engine.Stepped == ticks.Length, TimeSpan.FromSeconds(20)), "the shard must not wait");
         sink.LetGo();
         engine.Drain();
@@ -146,7 +158,7 @@ public sealed class StreamEngineTests : IDisposable
         long packet = ledger.TryOpen(77, 1, tickCount: 3);
 
         for (int stream = 0; stream < 3; stream++)
-            engine.Queues[stream % 2].Add([At(stream, 0, 1) with { Ledger = ledger, Packet = packet }]);
+            engine.Feed([At(stream, 0, 1)], ledger, _ => packet);
         // Not all three need be stepped yet: a shard that has nothing else to do publishes itself, and waits in the sink.
         Assert.True(SpinWait.SpinUntil(() => engine.Stepped > 0, TimeSpan.FromSeconds(20)));
         Assert.Equal(0, ledger.Take(due));
@@ -167,17 +179,11 @@ public sealed class StreamEngineTests : IDisposable
         return engine;
     }
 
-    private static void Feed(StreamEngine engine, ReadOnlySpan<Tick> ticks)
-    {
-        foreach (ref readonly Tick tick in ticks)
-            engine.Queues[tick.Stream % engine.Queues.Count].Add([tick]);
-    }
-
     private double[] NextOf(int stream, int shards, Tick[] ticks)
     {
         CollectingSink sink = new();
         StreamEngine engine = Start(shards, sink);
-        Feed(engine, ticks);
+        engine.Feed(ticks);
         engine.Drain();
         return [.. sink.Forecasts.Where(forecast => forecast.Stream == stream).Select(forecast => forecast.Verdict.Next)];
     }
@@ -190,5 +196,5 @@ public sealed class StreamEngineTests : IDisposable
     }
 
     private static Tick At(int stream, int i, double value) =>
-        new() { Stream = stream, Time = 1_767_225_600_000_000_000 + (i * 1_000_000_000L), Value = value, Packet = i };
+        new() { Stream = stream, Time = 1_767_225_600_000_000_000 + (i * 1_000_000_000L), Value = value, Number = i };
 }

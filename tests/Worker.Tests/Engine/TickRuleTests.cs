@@ -142,8 +142,8 @@ public sealed class TickRuleTests : IDisposable
     [Fact]
     public void A_stream_that_was_reset_takes_a_producer_that_counts_anew_and_keeps_what_is_held()
     {
-        Outcome outcome = Run(Reorder with { Once = TickOnce.Sequence }, [Numbered(100, 500), Numbered(101, 501), Numbered(110, 502),
-            Tick.Ask(TickControl.Reset, position: 0, stream: 0), Numbered(50, 0), Numbered(111, 1), Numbered(112, 2), Numbered(130, 3), Numbered(130, 2)]);
+        Tick[] ticks = [Numbered(100, 500), Numbered(101, 501), Numbered(110, 502), Numbered(50, 0), Numbered(111, 1), Numbered(112, 2), Numbered(130, 3), Numbered(130, 2)];
+        Outcome outcome = Run(Reorder with { Once = TickOnce.Sequence }, ticks, resetBefore: 3);
 
         Assert.Equal([500, 501, 0, 502, 1, 2, 3], outcome.Steps[0].Select(step => step.Value));
         Assert.Equal([1, 2, 3, 4, 5, 6, 7], outcome.Steps[0].Select(step => step.N));
@@ -154,8 +154,8 @@ public sealed class TickRuleTests : IDisposable
     public void Every_packet_is_acknowledged_when_its_ticks_are_stepped_held_or_dropped()
     {
         PacketLedger ledger = new(1000, () => { });
-        Tick[] ticks = [.. Shuffled(InOrder(50), seconds: 12).Select((tick, i) => tick with { Ledger = ledger, Packet = ledger.TryOpen((ushort)(i + 1), 1, 1) })];
-        Outcome outcome = Run(Reorder with { LateCapacity = 3 }, ticks, shards: 2, atOnce: 50, keepsHeld: true);
+        Tick[] ticks = Shuffled(InOrder(50), seconds: 12);
+        Outcome outcome = Run(Reorder with { LateCapacity = 3 }, ticks, shards: 2, keepsHeld: true, ledger: ledger);
 
         Assert.True(outcome.Held > 0 && outcome.Late > 0 && outcome.Steps.Sum(steps => steps.Count) > 0);
         PacketAcknowledgement[] due = new PacketAcknowledgement[1000];
@@ -167,9 +167,13 @@ public sealed class TickRuleTests : IDisposable
     public void Held_and_dropped_ticks_allocate_nothing()
     {
         StreamRows rows = new(MapOf(Reorder with { LateCapacity = 3, Once = TickOnce.Time }, ShippedModel.Load(null)), shard: 0, shardCount: 1, new RowExchange(1));
-        MicroBatch batch = new(rows) { Dropped = (_, _, _) => { } };
+        MicroBatch batch = new(rows) { Dropped = (_, _) => { } };
         ForecastBlock block = new(512);
         Tick[] ticks = Shuffled(InOrder(2000), seconds: 12);
+        TickInbox inbox = new(4096);
+        TickRouter router = new([inbox]);
+        TakenTicks taken = new();
+        PacketBlocks packet = new();
         StepAll(ticks.AsSpan(0, 10_000));
 
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -178,12 +182,19 @@ public sealed class TickRuleTests : IDisposable
 
         void StepAll(ReadOnlySpan<Tick> waiting)
         {
-            for (; !waiting.IsEmpty; waiting = waiting[batch.TakenCount..])
+            for (; !waiting.IsEmpty; waiting = waiting[100..])
             {
-                batch.Fill(waiting);
-                batch.Step();
-                block.Clear();
-                batch.CopyTo(block, waiting);
+                packet.Begin();
+                packet.Add(waiting[..100]);
+                router.Route(packet);
+                taken.Read(inbox);
+                for (int at = 0; at < taken.Ticks.Length; at += batch.TakenCount)
+                {
+                    batch.Fill(taken.Ticks[at..]);
+                    batch.Step();
+                    block.Clear();
+                    batch.CopyTo(block, taken, at);
+                }
             }
         }
     }
@@ -199,17 +210,26 @@ public sealed class TickRuleTests : IDisposable
     private Outcome Run(TickRule rule, params Tick[] ticks) => Run(rule, ticks, shards: 1);
 
     /// <param name="keepsHeld">Looks at what is held before the drain, at which it would step.</param>
-    private Outcome Run(TickRule rule, Tick[] ticks, int shards = 1, int atOnce = 64, bool keepsHeld = false)
+    private Outcome Run(TickRule rule, Tick[] ticks, int shards = 1, int atOnce = 64, bool keepsHeld = false, PacketLedger? ledger = null, int resetBefore = -1)
     {
         CollectingSink sink = new();
         StreamEngine engine = new(MapOf(rule), new EngineCapacity(shards, Ticks: 4096), _metrics, sink);
         int late = 0, repeated = 0;
         engine.Dropped = (fault, _, _) => Interlocked.Increment(ref fault == TickFault.Late ? ref late : ref repeated);
         engine.Start();
-        foreach (Tick[] some in ticks.Chunk(atOnce))
+        if (ledger is not null)
         {
-            for (int shard = 0; shard < shards; shard++)
-                engine.Queues[shard].Add(some.Where(tick => tick.Stream % shards == shard).ToArray());
+            engine.Feed(ticks, ledger, i => ledger.TryOpen((ushort)(i + 1), 1, 1));
+        }
+        else
+        {
+            for (int at = 0; at < ticks.Length; at += atOnce)
+            {
+                atOnce = at < resetBefore ? Math.Min(atOnce, resetBefore - at) : atOnce;
+                if (at == resetBefore)
+                    Reset(engine, stream: 0);
+                engine.FeedTogether(ticks.AsSpan(at, Math.Min(atOnce, ticks.Length - at)));
+            }
         }
         if (keepsHeld)
         {
@@ -227,6 +247,14 @@ public sealed class TickRuleTests : IDisposable
         if (keepsHeld)
             engine.Drain();
         return outcome;
+    }
+
+    private static void Reset(StreamEngine engine, int stream)
+    {
+        TickRouter router = new(engine.Inboxes);
+        PacketBlocks message = new();
+        router.Reserve(message, TickBlockKind.Reset, stream);
+        message.Write(position: 0);
     }
 
     /// <summary>One tick of every stream each second.</summary>
