@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.Unicode;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt;
@@ -24,10 +23,10 @@ internal sealed class WireLoad : IDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly BrokerLink _devices;
+    private readonly DeviceClient _devices;
     private readonly BrokerLink _consumer;
     private readonly byte _qos;
-    private readonly byte[][] _topics;
+    private readonly string[] _topics;
     private readonly int _topicStart;   // of the stream's number in the topic of a forecast
     private readonly byte[] _payload = new byte[64];
     private readonly long[] _sentAt = new long[1 << 20];   // by tick, a ring
@@ -39,14 +38,21 @@ internal sealed class WireLoad : IDisposable
     public WireLoad(WireWorker worker, byte qos)
     {
         _qos = qos;
-        _topics = [.. Enumerable.Range(0, Streams).Select(stream => Encoding.UTF8.GetBytes($"{worker.Topic}/{stream}"))];
+        _topics = [.. Enumerable.Range(0, Streams).Select(stream => $"{worker.Topic}/{stream}")];
         string output = $"streamrnn/{worker.Topic}/";
         _topicStart = output.Length;
-        BrokerLinkOptions options = new() { Host = worker.Host, Port = worker.Port, ClientId = worker.Topic + "-devices", CleanStart = true };
-        _devices = DeviceClient.Connect(options, CancellationToken.None);
+        BrokerAddress broker = BrokerAddress.Parse(worker.Host, worker.Port);
+        _devices = DeviceClient.Connect(broker, DeviceClient.Options(broker, worker.Topic + "-devices").WithSessionExpiryInterval(0).Build(), CancellationToken.None);
         using ManualResetEventSlim subscribed = new();
         _consumer = new BrokerLink(
-            options with { ClientId = worker.Topic + "-consumer", Subscriptions = [new MqttSubscription(output + "+/forecast", qos)] },
+            new BrokerLinkOptions
+            {
+                Host = worker.Host,
+                Port = worker.Port,
+                ClientId = worker.Topic + "-consumer",
+                CleanStart = true,
+                Subscriptions = [new MqttSubscription(output + "+/forecast", qos)],
+            },
             Take, NullLogger.Instance)
         {
             StateChanged = state =>
@@ -118,8 +124,7 @@ internal sealed class WireLoad : IDisposable
         Utf8.TryWrite(_payload, CultureInfo.InvariantCulture, $"{{\"temperature\":{value:f2}}}", out int length);
         Volatile.Write(ref _sentAt[_sent % _sentAt.Length], Stopwatch.GetTimestamp());
         _sent++;
-        _devices.Publish(new MqttPublish { Topic = _topics[stream], Payload = _payload.AsSpan(0, length), Qos = _qos });
-        _devices.Flush();
+        _devices.Publish(_topics[stream], _payload.AsSpan(0, length), _qos);
     }
 
     private void Wait()

@@ -1,11 +1,10 @@
 using System.Globalization;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Worker.Commands;
+using StreamRnn.Worker.Devices;
 
 namespace StreamRnn.Worker.Chaos;
 
@@ -36,7 +35,7 @@ internal sealed class ChaosDevices : IDisposable
     private static readonly double[] Values = Read();
 
     private readonly object _lock = new();
-    private readonly (BrokerLink Client, byte Qos)[] _devices;
+    private readonly (DeviceClient Client, byte Qos)[] _devices;
     private readonly Thread[] _threads;
     private readonly int _rounds;
     private readonly Func<long> _received;
@@ -79,7 +78,7 @@ internal sealed class ChaosDevices : IDisposable
         Allow(_rounds);
         foreach (Thread thread in _threads)
             thread.Join();
-        foreach ((BrokerLink client, byte qos) in _devices)
+        foreach ((DeviceClient client, byte qos) in _devices)
         {
             int open;
             do
@@ -99,26 +98,16 @@ internal sealed class ChaosDevices : IDisposable
             _stopped = true;
             Monitor.PulseAll(_lock);
         }
-        foreach ((BrokerLink client, _) in _devices)
+        foreach ((DeviceClient client, _) in _devices)
             client.Dispose();
     }
 
-    private static BrokerLink Connect(BrokerAddress broker, byte qos)
-    {
-        BrokerLink client = new(
-            new BrokerLinkOptions
-            {
-                Host = broker.Host,
-                ClientId = $"chaos-device-{Environment.ProcessId}-{qos}",
-                SessionExpiry = TimeSpan.FromHours(1),
-                GivesUpMessages = false,   // the broker ends connections all the time here, and no message is to blame
-                MinimumPause = TimeSpan.FromSeconds(0.02),
-                MaximumPause = TimeSpan.FromSeconds(0.1),
-            }.At(broker),
-            handler: null, NullLogger.Instance);
-        client.Start();
-        return client;
-    }
+    private static DeviceClient Connect(BrokerAddress broker, byte qos) =>
+        new(DeviceClient.Options(broker, $"chaos-device-{Environment.ProcessId}-{qos}").WithSessionExpiryInterval(3600).Build())
+        {
+            Pause = TimeSpan.FromSeconds(0.05),
+            Patience = Timeout.InfiniteTimeSpan,   // whoever runs them sees what is missing
+        };
 
     private static double[] Read()
     {
@@ -132,7 +121,7 @@ internal sealed class ChaosDevices : IDisposable
         return [.. values];
     }
 
-    private void Play(BrokerLink client, byte qos)
+    private void Play(DeviceClient client, byte qos)
     {
         for (int round = 0; round < _rounds && TryWait(round); round++)
         {
@@ -140,20 +129,19 @@ internal sealed class ChaosDevices : IDisposable
             {
                 Kind kind = KindOf(stream);
                 int sent = RoundSent(kind, round);
-                byte[] topic = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"chaos/{NameOf(kind)}/{stream}"));
+                string topic = string.Create(CultureInfo.InvariantCulture, $"chaos/{NameOf(kind)}/{stream}");
                 byte[] payload = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
                     $$"""{"ts":{{1_767_225_600 + (sent * SecondsApart)}},{{(kind == Kind.Numbered ? $"\"seq\":{sent}," : "")}}"value":{{Values[(sent + stream * 101) % Values.Length]}}}"""));
                 try
                 {
                     for (int times = kind == Kind.Numbered && round % 4 == 3 ? 2 : 1; times > 0; times--)
-                        client.Publish(new MqttPublish { Topic = topic, Payload = payload, Qos = qos });
+                        client.Publish(topic, payload, qos);
                 }
                 catch (ObjectDisposedException)
                 {
                     return;
                 }
             }
-            client.Flush();
         }
     }
 

@@ -54,7 +54,7 @@ internal static class ChaosCommand
     {
         BrokerAddress? named = brokerText is null ? null : BrokerArgument.Parse(brokerText);
         if (!embeddedOnly && named is not null)
-            DeviceClient.Connect(new BrokerLinkOptions { Host = named.Host, ClientId = $"chaos-{Environment.ProcessId}", CleanStart = true }.At(named), CancellationToken.None).Dispose();
+            DeviceClient.Connect(named, DeviceClient.Options(named, $"chaos-{Environment.ProcessId}").WithSessionExpiryInterval(0).Build(), CancellationToken.None).Dispose();
         string folder = Directory.CreateTempSubdirectory("streamrnn-chaos-").FullName;
         int rounds = Math.Max(LeastRounds, RoundsPerKill * kills);
         Console.WriteLine($"{ChaosDevices.Streams} streams, {rounds:N0} ticks each, half at QoS 1 and half at QoS 2; first a run that nobody disturbs; workers that are killed "

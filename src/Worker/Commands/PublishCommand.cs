@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using MQTTnet;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Ingest.Recordings;
@@ -14,7 +15,6 @@ namespace StreamRnn.Worker.Commands;
 internal static class PublishCommand
 {
     private static readonly TimeSpan ConfirmationPatience = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan SessionExpiry = TimeSpan.FromMinutes(10);
 
     public static Command Create()
     {
@@ -37,11 +37,12 @@ internal static class PublishCommand
         Option<string[]> valueColumn = new("--value-column") { Description = "A column to publish; may be repeated; all that hold numbers unless given." };
         Option<string?> username = new("--username") { Description = "User to connect as." };
         Option<string?> passwordFile = new("--password-file") { Description = "File that holds the password and nothing else." };
+        Option<string?> caFile = new("--ca-file") { Description = "PEM file of the authorities to trust over mqtts:// and wss://, in place of the system's." };
         Option<bool> json = new("--json") { Description = "Print the outcome as one line of JSON." };
 
         Command publish = new("publish", "Play a recording to any broker: a device simulator.")
         {
-            data, host, port, topic, rate, qos, devices, rows, plain, timeColumn, valueColumn, username, passwordFile, json,
+            data, host, port, topic, rate, qos, devices, rows, plain, timeColumn, valueColumn, username, passwordFile, caFile, json,
         };
         BrokerArgument.Check(publish, host, port);
         publish.SetAction(parsed =>
@@ -52,18 +53,12 @@ internal static class PublishCommand
             BrokerAddress broker = BrokerAddress.Parse(parsed.GetRequiredValue(host), parsed.GetValue(port));
 
             using StopSignal stop = new();
-            using BrokerLink client = DeviceClient.Connect(
-                new BrokerLinkOptions
-                {
-                    Host = broker.Host,
-                    // A session of its own, which goes on after a lost connection: then the broker knows what it has already.
-                    ClientId = $"streamrnn-publish-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}",
-                    SessionExpiry = SessionExpiry,
-                    EndSessionOnStop = true,
-                    Username = parsed.GetValue(username),
-                    Password = password,
-                }.At(broker),
-                stop.Token);
+            // A session of its own, which goes on after a lost connection: then the broker knows what it has already.
+            string clientId = $"streamrnn-publish-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+            MqttClientOptionsBuilder options = DeviceClient.Options(broker, clientId, parsed.GetValue(caFile));
+            if (parsed.GetValue(username) is string user)
+                options.WithCredentials(user, password);
+            using DeviceClient client = DeviceClient.Connect(broker, options.Build(), stop.Token);
             RecordingPlayer player = new(client, (byte)parsed.GetValue(qos), parsed.GetValue(rate));
 
             long startedAt = Stopwatch.GetTimestamp();
@@ -89,7 +84,7 @@ internal static class PublishCommand
         return devices == 1 ? [first] : [.. Enumerable.Range(0, devices).Select(device => $"{first}/{device}")];
     }
 
-    private static void Report(RecordingPlayer player, BrokerLink client, TimeSpan took, bool json)
+    private static void Report(RecordingPlayer player, DeviceClient client, TimeSpan took, bool json)
     {
         if (json)
         {

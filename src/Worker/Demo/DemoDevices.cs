@@ -20,7 +20,7 @@ internal sealed class DemoDevices : IDisposable
         new("speed_7578", "road/7578", PayloadForm.Json, ["speed"]),
     ];
 
-    private readonly List<(Device Device, BrokerLink Client)> _connected = [];
+    private readonly List<(Device Device, DeviceClient Client)> _connected = [];
     private readonly List<Thread> _threads = [];
     private readonly List<RecordingPlayer> _players = [];
     private int _playing;
@@ -38,12 +38,12 @@ internal sealed class DemoDevices : IDisposable
     /// <exception cref="CommandFailedException">The broker does not answer.</exception>
     public static DemoDevices Connect(IPEndPoint broker, CancellationToken stop)
     {
+        BrokerAddress address = BrokerAddress.Parse(broker.Address.ToString(), broker.Port);
         DemoDevices devices = new();
         foreach (Device device in Devices)
         {
             devices._connected.Add((device, DeviceClient.Connect(
-                new BrokerLinkOptions { Host = broker.Address.ToString(), Port = broker.Port, ClientId = "demo-" + device.Recording, CleanStart = true },
-                stop)));
+                address, DeviceClient.Options(address, "demo-" + device.Recording).WithSessionExpiryInterval(0).Build(), stop)));
         }
         return devices;
     }
@@ -52,7 +52,7 @@ internal sealed class DemoDevices : IDisposable
     public void Start(double rate, CancellationToken stop)
     {
         string samples = Path.Combine(AppContext.BaseDirectory, "samples");
-        foreach ((Device device, BrokerLink client) in _connected)
+        foreach ((Device device, DeviceClient client) in _connected)
         {
             CsvRecording recording = CsvRecording.Open(Path.Combine(samples, device.Recording + ".csv"));
             RecordingPlayer player = new(client, qos: 1, rate);
@@ -79,7 +79,7 @@ internal sealed class DemoDevices : IDisposable
 
     public void Dispose()
     {
-        foreach ((_, BrokerLink client) in _connected)
+        foreach ((_, DeviceClient client) in _connected)
             client.Dispose();
     }
 

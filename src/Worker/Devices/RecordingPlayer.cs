@@ -1,14 +1,11 @@
-using System.Text;
-using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Ingest.Recordings;
 
 namespace StreamRnn.Worker.Devices;
 
 /// <summary>Plays recordings to a broker: a device simulator. One connection, one thread.</summary>
-/// <param name="client">Started; the caller's to stop.</param>
+/// <param name="client">Connected; the caller's to stop.</param>
 /// <param name="rate">Messages per second; 0 is as fast as the broker takes them.</param>
-internal sealed class RecordingPlayer(BrokerLink client, byte qos, double rate)
+internal sealed class RecordingPlayer(DeviceClient client, byte qos, double rate)
 {
     private readonly Pace _pace = new(rate);
     private long _published;
@@ -24,7 +21,6 @@ internal sealed class RecordingPlayer(BrokerLink client, byte qos, double rate)
     /// <param name="rows">How many rows at most.</param>
     public void Play(CsvRecording recording, DevicePayload payload, IReadOnlyList<string> topics, long rows, CancellationToken stop)
     {
-        byte[][] encoded = [.. topics.Select(Encoding.UTF8.GetBytes)];
         while (recording.RowCount < rows && recording.TryRead())
         {
             ReadOnlySpan<byte> message = payload.Write(recording);
@@ -33,15 +29,14 @@ internal sealed class RecordingPlayer(BrokerLink client, byte qos, double rate)
                 Interlocked.Increment(ref _skipped);
                 continue;
             }
-            foreach (byte[] topic in encoded)
+            foreach (string topic in topics)
             {
                 if (!WaitUntilDue(stop))
                     return;
-                client.Publish(new MqttPublish { Topic = topic, Payload = message, Qos = qos });
+                client.Publish(topic, message, qos);
                 Interlocked.Increment(ref _published);
             }
         }
-        client.Flush();
     }
 
     /// <returns>False when there is to be no further message.</returns>
@@ -49,13 +44,7 @@ internal sealed class RecordingPlayer(BrokerLink client, byte qos, double rate)
     {
         TimeSpan wait = _pace.Next();
         if (wait > TimeSpan.Zero)
-        {
-            client.Flush();   // what is due has left before we rest
             stop.WaitHandle.WaitOne(wait);
-        }
-        if (!stop.IsCancellationRequested)
-            return true;
-        client.Flush();
-        return false;
+        return !stop.IsCancellationRequested;
     }
 }
