@@ -120,7 +120,7 @@ public sealed class RefusingBrokerTests
         Assert.Contains(log.AtLeast(LogLevel.Information), line => line.Contains($"15 unconfirmed, kept in {folder}; ", StringComparison.Ordinal));
 
         letGo.Set();   // the process would end here; a test must drain
-        Wait.Until(() => worker.Worker.Engine.Published == Ticks && worker.Worker.Outputs.Unconfirmed == 0, "it has drained after all");
+        Wait.Until(() => worker.Worker.Engine.Published == Ticks && worker.Worker.Outputs.Unconfirmed == 0, "it has drained after all", seconds: 90);   // back-off may have grown to half a minute
 
         void Stick(Socket socket)
         {
