@@ -71,7 +71,3 @@ internal static class CommandLine
     private static bool IsExpected(Exception e) =>
         e is CommandFailedException or IOException or UnauthorizedAccessException or InvalidDataException or SocketException;
 }
-
-/// <summary>A verb cannot continue, for a reason that its user can remove.</summary>
-/// <param name="message">One line: what was found, what was expected and the remedy.</param>
-internal sealed class CommandFailedException(string message) : Exception(message);

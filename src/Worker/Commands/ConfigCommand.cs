@@ -26,7 +26,7 @@ internal static class ConfigCommand
         try
         {
             StreamRnnOptions options = load();
-            ConfigurationReport report = ConfigurationReport.Of(options, ModelCatalog.Load(options));
+            ConfigurationReport report = ConfigurationReport.Of(options, options.LoadModels());
             if (json)
                 Console.WriteLine(JsonSerializer.Serialize(new { Valid = true, Report = report }, Json));
             else

@@ -26,7 +26,7 @@ internal static class DemoCommand
 
     public static Command Create()
     {
-        Option<TimeSpan?> duration = Duration.Option("--duration", "Stop after this long; else when every recording has been played.");
+        Option<TimeSpan?> duration = DurationOption.Of("--duration", "Stop after this long; else when every recording has been played.");
         Option<double> rate = Bounded.Option("--rate", "Readings per second of each device.", 250.0, value => value > 0, "more than 0");
         Option<int?> dashboard = new("--dashboard") { Description = "Serve the view as a page too, on this port (0: any free one).", HelpName = "PORT" };
         Option<bool> json = new("--json") { Description = "Print the outcome as one last line of JSON." };
@@ -40,7 +40,7 @@ internal static class DemoCommand
         StreamRnnOptions options = new() { Broker = new BrokerOptions { Enabled = true, Port = IsFree(UsualPort) ? UsualPort : 0 } };
         using WorkerMetrics metrics = new();
         using TickTraces traces = new();
-        using StreamWorker worker = new(options, ModelCatalog.Load(options), metrics, traces, NullLoggerFactory.Instance, TimeProvider.System,
+        using StreamWorker worker = new(options, options.LoadModels(), metrics, traces, NullLoggerFactory.Instance, TimeProvider.System,
             DashboardOptions.MaximumStreams);
         LiveBoard board = worker.Board!;
         worker.Start();

@@ -1,5 +1,3 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
@@ -37,22 +35,5 @@ internal static class Duration
             return false;
         duration = TimeSpan.FromTicks((long)Math.Round(ticks));
         return true;
-    }
-
-    /// <summary>An option whose value is a length of time.</summary>
-    public static Option<TimeSpan?> Option(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "15s|5m|1h",
-        CustomParser = Parse,
-    };
-
-    private static TimeSpan? Parse(ArgumentResult result)
-    {
-        string text = result.Tokens[0].Value;
-        if (TryParse(text, out TimeSpan duration))
-            return duration;
-        result.AddError($"'{text}' is no length of time; write {Forms}.");
-        return null;
     }
 }

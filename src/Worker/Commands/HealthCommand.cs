@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Commands;
 
@@ -21,7 +22,7 @@ internal static class HealthCommand
         health.Add(status);
         health.SetAction((parsed, cancelled) => AskAsync(
             parsed.GetValue(port) ?? ConfiguredPort(),
-            parsed.GetValue(status) ? Probes.Status : parsed.GetValue(live) ? Probes.Live : Probes.Ready, cancelled));
+            parsed.GetValue(status) ? HealthPaths.Status : parsed.GetValue(live) ? HealthPaths.Live : HealthPaths.Ready, cancelled));
         return health;
     }
 

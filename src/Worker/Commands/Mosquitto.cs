@@ -52,14 +52,3 @@ internal sealed class Mosquitto : IDisposable
         }
     }
 }
-
-/// <summary>Finds a free port on loopback for a child process.</summary>
-internal static class FreePort
-{
-    public static int Find()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-}

@@ -13,12 +13,12 @@ internal static class RunCommand
     {
         Command run = new("run", "Take ticks from a broker, or be one, and publish forecasts and anomalies until told to stop.");
         RunArguments arguments = new(run);
-        Option<TimeSpan?> duration = Duration.Option("--duration", "Stop by itself after this long.");
+        Option<TimeSpan?> duration = DurationOption.Of("--duration", "Stop by itself after this long.");
         run.Add(duration);
         run.SetAction(async (parsed, _) =>
         {
             StreamRnnOptions options = arguments.Load(parsed);
-            using IHost host = RunHost.Build(options, ModelCatalog.Load(options), arguments.Read(parsed), parsed.GetValue(duration));
+            using IHost host = RunHost.Build(options, options.LoadModels(), arguments.Read(parsed), parsed.GetValue(duration));
             StreamWorker worker = host.Services.GetRequiredService<StreamWorker>();
             try
             {

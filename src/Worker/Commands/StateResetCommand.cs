@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Commands;
 

@@ -14,14 +14,14 @@ internal sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPa
     public IReadOnlyDictionary<Forecaster, string> Files { get; init; } = new Dictionary<Forecaster, string>();
 
     /// <summary>Loads each file once.</summary>
+    /// <param name="standard">Of every stream that no pattern matches; null is the shipped one.</param>
+    /// <param name="named">Files by pattern, in order of preference.</param>
     /// <exception cref="InvalidDataException">A file is no model, or its golden vectors do not come out.</exception>
-    public static ModelCatalog Load(StreamRnnOptions options)
+    public static ModelCatalog Load(string? standard, params IEnumerable<(string Pattern, string File)> named)
     {
         Dictionary<string, Forecaster> loaded = [];
-        IEnumerable<(string Pattern, string File)> named = options.Models.Select(model => (model.Pattern, model.File))
-            .Concat(options.Mqtt.EffectiveSubscriptions.Where(s => s.Model is not null).Select(s => (s.Topics, s.Model!)));
         ModelCatalog catalog = new(
-            Load(options.Model),
+            Load(standard),
             [.. named.Select(entry => (new StreamPattern(entry.Pattern), Load(entry.File)))]);
         return catalog with { Files = loaded.ToDictionary(entry => entry.Value, entry => entry.Key) };
 

@@ -45,7 +45,7 @@ internal static class UnknownKeys
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);
 
     /// <summary>Whether a setting is itself a record of settings.</summary>
-    public static bool IsRecord(Type type) => type.IsClass && type.Namespace == typeof(UnknownKeys).Namespace;
+    public static bool IsRecord(Type type) => type.IsClass && type.Namespace!.StartsWith("StreamRnn.", StringComparison.Ordinal);
 
     /// <summary>Edits (insert, delete, replace, swap of neighbours) between two keys, upper and lower case alike.</summary>
     public static int Distance(string a, string b)

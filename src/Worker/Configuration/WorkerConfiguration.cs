@@ -115,10 +115,3 @@ internal static partial class WorkerConfiguration
                 : throw new FormatException($"'{value}' is no length of time; write {Duration.Forms}.");
     }
 }
-
-/// <summary>The service cannot start as it is configured.</summary>
-internal sealed class ConfigurationException(IReadOnlyList<string> problems) : Exception(string.Join(Environment.NewLine, problems))
-{
-    /// <summary>One line each: the key, what was found and what would do.</summary>
-    public IReadOnlyList<string> Problems => problems;
-}

@@ -124,7 +124,7 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
         {
             throw Lost("cannot be read", e);
         }
-        if (read < _slot.Length || BinaryPrimitives.ReadUInt32LittleEndian(_slot) != LogFormat.Crc(_slot.AsSpan(4)) || MemoryMarshal.Read<int>(_slot.AsSpan(4)) != stream)
+        if (read < _slot.Length || BinaryPrimitives.ReadUInt32LittleEndian(_slot) != Crc32C.Of(_slot.AsSpan(4)) || MemoryMarshal.Read<int>(_slot.AsSpan(4)) != stream)
             throw Lost($"does not hold the state of stream {stream} at byte {(long)slot * _slot.Length} any more", null);
         MemoryMarshal.Cast<byte, float>(_slot.AsSpan(HeaderBytes)).CopyTo(row);
     }
@@ -135,7 +135,7 @@ internal sealed class ColdRows(IDataFiles files, string name, int rowFloats) : I
     {
         MemoryMarshal.Write(slot[4..], stream);
         MemoryMarshal.AsBytes(row).CopyTo(slot[HeaderBytes..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(slot, LogFormat.Crc(slot[4..]));
+        BinaryPrimitives.WriteUInt32LittleEndian(slot, Crc32C.Of(slot[4..]));
     }
 
     private void EndRestore()

@@ -7,6 +7,9 @@ namespace StreamRnn.Worker.Durability;
 /// <summary>A directory on a disk, for one worker at a time.</summary>
 internal sealed partial class DataFolder : IDataFiles, IDisposable
 {
+    /// <summary>Name of the control socket, which is no data file.</summary>
+    public const string ControlSocketName = "control";
+
     private const string LockName = "lock";
 
     private readonly string _path;
@@ -30,7 +33,7 @@ internal sealed partial class DataFolder : IDataFiles, IDisposable
     }
 
     public IReadOnlyList<string> List() =>
-        [.. Directory.EnumerateFiles(_path).Select(file => Path.GetFileName(file)!).Where(name => name is not (LockName or ControlSocket.FileName)).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(_path).Select(file => Path.GetFileName(file)!).Where(name => name is not (LockName or ControlSocketName)).Order(StringComparer.Ordinal)];
 
     public byte[] Read(string name) => File.ReadAllBytes(In(name));
 

@@ -47,7 +47,7 @@ internal sealed class FrameBuffer
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[12..], crcBefore);
         BinaryPrimitives.WriteInt32LittleEndian(bytes[16..], Count);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[20..], FirstPosition);
-        uint crc = LogFormat.Crc(bytes[12..]);
+        uint crc = Crc32C.Of(bytes[12..]);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[8..], crc);
         return crc;
     }

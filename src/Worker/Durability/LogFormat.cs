@@ -105,19 +105,7 @@ internal static class LogFormat
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), ArithmeticVersion);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(12), firstPosition);
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(20), crcBefore);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(24), Crc(header.AsSpan(0, 24)));
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(24), Crc32C.Of(header.AsSpan(0, 24)));
         return header;
-    }
-
-    /// <summary>CRC-32C (Castagnoli), the polynomial that CPUs have an instruction for.</summary>
-    public static uint Crc(ReadOnlySpan<byte> bytes)
-    {
-        uint crc = ~0u;
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        foreach (ulong word in words)
-            crc = BitOperations.Crc32C(crc, word);
-        foreach (byte rest in bytes[(words.Length * sizeof(ulong))..])
-            crc = BitOperations.Crc32C(crc, rest);
-        return ~crc;
     }
 }

@@ -90,7 +90,7 @@ internal sealed class LogReader(IDataFiles files)
     {
         (arithmetic, first, crcBefore) = (0, 0, 0);
         if (bytes.Length < LogFormat.SegmentHeaderBytes || !bytes.StartsWith(LogFormat.SegmentMagic)
-            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[24..]) != LogFormat.Crc(bytes[..24]))
+            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[24..]) != Crc32C.Of(bytes[..24]))
         {
             return false;
         }
@@ -113,7 +113,7 @@ internal sealed class LogReader(IDataFiles files)
         crcBefore = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]);
         count = BinaryPrimitives.ReadInt32LittleEndian(bytes[16..]);
         position = BinaryPrimitives.ReadInt64LittleEndian(bytes[20..]);
-        return crc == LogFormat.Crc(bytes[12..length]);
+        return crc == Crc32C.Of(bytes[12..length]);
     }
 
     private static bool HasTicks(ReadOnlySpan<byte> records, long position, long after)

@@ -60,8 +60,8 @@ internal static class SnapshotFile
         Span<byte> header = stackalloc byte[SectionHeaderBytes];
         BinaryPrimitives.WriteInt32LittleEndian(header, (int)kind);
         BinaryPrimitives.WriteInt32LittleEndian(header[4..], content.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], LogFormat.Crc(content));
-        BinaryPrimitives.WriteUInt32LittleEndian(header[12..], LogFormat.Crc(header[..12]));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Crc32C.Of(content));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[12..], Crc32C.Of(header[..12]));
         file.Append(header);
         file.Append(content);
     }

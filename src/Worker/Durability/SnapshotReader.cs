@@ -31,7 +31,7 @@ internal sealed class SnapshotReader : IDisposable
         kind = 0;
         content = default;
         Span<byte> header = stackalloc byte[SnapshotFile.SectionHeaderBytes];
-        if (!IsSnapshot || _file.Read(_at, header) < header.Length || BinaryPrimitives.ReadUInt32LittleEndian(header[12..]) != LogFormat.Crc(header[..12]))
+        if (!IsSnapshot || _file.Read(_at, header) < header.Length || BinaryPrimitives.ReadUInt32LittleEndian(header[12..]) != Crc32C.Of(header[..12]))
             return false;
         kind = (SnapshotSection)BinaryPrimitives.ReadInt32LittleEndian(header);
         int length = BinaryPrimitives.ReadInt32LittleEndian(header[4..]);
@@ -41,7 +41,7 @@ internal sealed class SnapshotReader : IDisposable
             _content = new byte[length];
         content = _content.AsSpan(0, _file.Read(_at + header.Length, _content.AsSpan(0, length)));
         _at += header.Length + length;
-        return content.Length == length && BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) == LogFormat.Crc(content);
+        return content.Length == length && BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) == Crc32C.Of(content);
     }
 
     /// <summary>Reads to the end.</summary>

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 
@@ -17,23 +18,18 @@ namespace StreamRnn.Worker.Hosting;
 /// <param name="status">JSON, see <see cref="StatusJson"/>.</param>
 internal sealed class Probes(Func<bool> isStarted, Func<bool> isReady, Func<ReadOnlyMemory<byte>> status, Func<string?>? trouble = null)
 {
-    public const string Live = "/healthz/live";
-    public const string Ready = "/healthz/ready";
-    public const string Startup = "/healthz/startup";
-    public const string Status = "/healthz/status";
-
     public Task AnswerAsync(HttpContext context)
     {
-        if (context.Request.Path.Value == Status)
+        if (context.Request.Path.Value == HealthPaths.Status)
         {
             context.Response.ContentType = "application/json";
             return context.Response.Body.WriteAsync(status()).AsTask();
         }
         (bool yes, string answer) = context.Request.Path.Value switch
         {
-            Live => (true, "live"),
-            Startup => isStarted() ? (true, "started") : (false, "loading models and states"),
-            Ready => isReady() ? (true, "ready") : (false, isStarted() ? trouble?.Invoke() ?? "waiting for the broker to acknowledge the subscriptions" : "starting"),
+            HealthPaths.Live => (true, "live"),
+            HealthPaths.Startup => isStarted() ? (true, "started") : (false, "loading models and states"),
+            HealthPaths.Ready => isReady() ? (true, "ready") : (false, isStarted() ? trouble?.Invoke() ?? "waiting for the broker to acknowledge the subscriptions" : "starting"),
             _ => (false, ""),
         };
         context.Response.StatusCode = yes ? StatusCodes.Status200OK

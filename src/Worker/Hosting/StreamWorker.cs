@@ -97,9 +97,15 @@ internal sealed class StreamWorker : IDisposable
         metrics.ObserveStreams(() => Streams.Count);
         if (_durable is not null)
         {
-            metrics.ObserveDurability(_durable);
+            DurableState durable = _durable;
+            metrics.ObserveDurability(() => durable.Log.WrittenBytes, () => durable.Log.WrittenFrames, () => durable.IsFull,
+                (() => durable.SnapshotCount, () => durable.SnapshotBytes, () => durable.FailedSnapshotCount));
             if (_durable.Cold is ColdStore cold)
-                metrics.ObserveColdRows(cold, () => Engine.InMemoryCount, () => Engine.StreamCount);
+                
+            {
+                metrics.ObserveColdRows(() => Engine.InMemoryCount, () => Engine.StreamCount,
+                    (() => cold.Evicted.Rows, () => cold.Evicted.Bytes), (() => cold.Returned.Rows, () => cold.Returned.Bytes));
+            }
             metrics.ObserveRepeats(() => Intake.RepeatedPacketCount);
         }
         metrics.ObserveConnection(Link.Name, () => Link.IsReady);

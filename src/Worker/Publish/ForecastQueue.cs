@@ -3,16 +3,6 @@ using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Publish;
 
-/// <summary>What a shard does when the publisher is behind by the whole queue.</summary>
-public enum WhenFull
-{
-    /// <summary>It waits, its ticks queue up, and intake waits: at QoS 1 and 2 as far back as the sender. Nothing is lost.</summary>
-    Wait = 0,
-
-    /// <summary>Forecasts are dropped and counted: states stay exact, outputs do not.</summary>
-    DropForecasts = 1,
-}
-
 /// <summary>The bounded channel from the shards to the publisher, and the pool of its blocks. All blocks there will ever be are made here.</summary>
 public sealed class ForecastQueue
 {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Hosting;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Soak;
 
@@ -56,7 +57,7 @@ internal sealed class SoakWorker : IDisposable
                 throw new CommandFailedException($"the worker ended by itself: {Said}");
             try
             {
-                using HttpRequestMessage request = new(HttpMethod.Get, Probes.Ready);
+                using HttpRequestMessage request = new(HttpMethod.Get, HealthPaths.Ready);
                 using HttpResponseMessage answer = _http.Send(request);
                 if (answer.IsSuccessStatusCode)
                     return;
@@ -75,7 +76,7 @@ internal sealed class SoakWorker : IDisposable
         try
         {
             (long sent, long acknowledged) = (load.Sent, load.Acknowledged);
-            using HttpRequestMessage request = new(HttpMethod.Get, Probes.Status);
+            using HttpRequestMessage request = new(HttpMethod.Get, HealthPaths.Status);
             using HttpResponseMessage answer = _http.Send(request);
             using JsonDocument status = JsonDocument.Parse(answer.Content.ReadAsStream());
             _process.Refresh();

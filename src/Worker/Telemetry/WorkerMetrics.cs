@@ -131,25 +131,34 @@ public sealed partial class WorkerMetrics : IDisposable
     }
 
     /// <summary>Shows what is written to the data directory.</summary>
-    internal void ObserveDurability(Durability.DurableState state)
+    /// <param name="logBytes">Bytes written to the input log.</param>
+    /// <param name="commits">Frames written to it and flushed.</param>
+    /// <param name="isFull">Whether the disk is full and intake stands still.</param>
+    /// <param name="snapshots">Snapshots written, their bytes, and those given up.</param>
+    public void ObserveDurability(Func<long> logBytes, Func<long> commits, Func<bool> isFull, (Func<long> Written, Func<long> Bytes, Func<long> Failed) snapshots)
     {
-        _meter.CreateObservableCounter("streamrnn.log.written", () => state.Log.WrittenBytes, "By", "Bytes written to the input log.");
-        _meter.CreateObservableCounter("streamrnn.log.commits", () => state.Log.WrittenFrames, "{commit}", "Frames written to the input log and flushed to the disk.");
-        _meter.CreateObservableGauge("streamrnn.log.full", () => state.IsFull ? 1 : 0, "{disk}", "1 while the disk of the data directory is full and intake stands still, else 0.");
-        _meter.CreateObservableCounter("streamrnn.snapshots.written", () => state.SnapshotCount, "{snapshot}", "Snapshots of the states written.");
-        _meter.CreateObservableCounter("streamrnn.snapshots.size", () => state.SnapshotBytes, "By", "Bytes written to snapshots.");
-        _meter.CreateObservableCounter("streamrnn.snapshots.failed", () => state.FailedSnapshotCount, "{snapshot}", "Snapshots given up: the log is kept and the next one is tried.");
+        _meter.CreateObservableCounter("streamrnn.log.written", logBytes, "By", "Bytes written to the input log.");
+        _meter.CreateObservableCounter("streamrnn.log.commits", commits, "{commit}", "Frames written to the input log and flushed to the disk.");
+        _meter.CreateObservableGauge("streamrnn.log.full", () => isFull() ? 1 : 0, "{disk}", "1 while the disk of the data directory is full and intake stands still, else 0.");
+        _meter.CreateObservableCounter("streamrnn.snapshots.written", snapshots.Written, "{snapshot}", "Snapshots of the states written.");
+        _meter.CreateObservableCounter("streamrnn.snapshots.size", snapshots.Bytes, "By", "Bytes written to snapshots.");
+        _meter.CreateObservableCounter("streamrnn.snapshots.failed", snapshots.Failed, "{snapshot}", "Snapshots given up: the log is kept and the next one is tried.");
     }
 
     /// <summary>Shows how many streams have their state in memory and on the disk, and how many rows have gone and come back.</summary>
-    internal void ObserveColdRows(Durability.ColdStore store, Func<int> inMemory, Func<int> streams)
+    /// <param name="inMemory">Streams whose state is in memory.</param>
+    /// <param name="streams">Streams in all.</param>
+    /// <param name="evicted">States moved to the disk, and their bytes.</param>
+    /// <param name="returned">States that came back, and their bytes.</param>
+    public void ObserveColdRows(
+        Func<int> inMemory, Func<int> streams, (Func<long> Rows, Func<long> Bytes) evicted, (Func<long> Rows, Func<long> Bytes) returned)
     {
         _meter.CreateObservableGauge("streamrnn.streams.in_memory", inMemory, "{stream}", "Streams whose state is in memory.");
         _meter.CreateObservableGauge("streamrnn.streams.on_disk", () => streams() - inMemory(), "{stream}", "Idle streams whose state is on the disk until their next tick.");
-        _meter.CreateObservableCounter("streamrnn.rows.evicted", () => store.Evicted.Rows, "{row}", "States moved to the disk because others were needed in memory.");
-        _meter.CreateObservableCounter("streamrnn.rows.evicted.size", () => store.Evicted.Bytes, "By", "Bytes of states moved to the disk.");
-        _meter.CreateObservableCounter("streamrnn.rows.returned", () => store.Returned.Rows, "{row}", "States that came back from the disk for a tick.");
-        _meter.CreateObservableCounter("streamrnn.rows.returned.size", () => store.Returned.Bytes, "By", "Bytes of states that came back from the disk.");
+        _meter.CreateObservableCounter("streamrnn.rows.evicted", evicted.Rows, "{row}", "States moved to the disk because others were needed in memory.");
+        _meter.CreateObservableCounter("streamrnn.rows.evicted.size", evicted.Bytes, "By", "Bytes of states moved to the disk.");
+        _meter.CreateObservableCounter("streamrnn.rows.returned", returned.Rows, "{row}", "States that came back from the disk for a tick.");
+        _meter.CreateObservableCounter("streamrnn.rows.returned.size", returned.Bytes, "By", "Bytes of states that came back from the disk.");
     }
 
     /// <summary>Shows packets that were recognised as repeats.</summary>

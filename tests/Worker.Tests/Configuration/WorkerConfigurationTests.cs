@@ -99,7 +99,7 @@ public class WorkerConfigurationTests
         static MemoryBound BoundOf(params (string, string)[] settings)
         {
             StreamRnnOptions options = Load([("Shards", "2"), .. settings]);
-            return MemoryBound.Of(options, ModelCatalog.Load(options));
+            return MemoryBound.Of(options, options.LoadModels());
         }
     }
 
@@ -123,14 +123,14 @@ public class WorkerConfigurationTests
         Assert.Equal([("plant/+", true), ("plant/exempt/#", false), ("plant/#", false), ("old/#", false)],
             options.Numbering.Select(topics => (topics.Filter, topics.AreNumbered)));
         Assert.Empty(Load(("Mqtt:Host", "broker"), ("Rules:0:Pattern", "a"), ("Rules:0:Late", "Drop")).Numbering);
-        ConfigurationReport report = ConfigurationReport.Of(options, ModelCatalog.Load(options));
+        ConfigurationReport report = ConfigurationReport.Of(options, options.LoadModels());
         Assert.Equal("'plant/#': ticks are held for 00:00:30, at most 16 of a stream, and step in order", report.Rules[2]);
         Assert.Equal("every stream: ticks step as they come", report.Rules[^1]);
         Assert.Contains(report.Notes, note => note.StartsWith("a tick up to 01:00:00 ahead", StringComparison.Ordinal));
         Assert.Contains(report.Notes, note => note.StartsWith("without a DataDir, Once holds", StringComparison.Ordinal));
         Assert.True(BytesOf(options) > BytesOf(Load(("Mqtt:Host", "broker"))));
 
-        static long BytesOf(StreamRnnOptions options) => MemoryBound.Of(options, ModelCatalog.Load(options)).Streams;
+        static long BytesOf(StreamRnnOptions options) => MemoryBound.Of(options, options.LoadModels()).Streams;
     }
 
     [Theory]
@@ -304,7 +304,7 @@ public class WorkerConfigurationTests
     public void The_shipped_model_has_a_name(params string[] settings)
     {
         StreamRnnOptions options = Load([("Mqtt:Host", "broker"), .. settings.Chunk(2).Select(pair => (pair[0], pair[1]))]);
-        ModelCatalog models = ModelCatalog.Load(options);
+        ModelCatalog models = options.LoadModels();
         Assert.All(models.ByPattern.Select(entry => entry.Model).Append(models.Standard), model => Assert.StartsWith("default@", model.Name, StringComparison.Ordinal));
     }
 

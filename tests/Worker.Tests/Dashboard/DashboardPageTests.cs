@@ -7,6 +7,7 @@ using StreamRnn.Ingest;
 using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Hosting;
 using StreamRnn.Worker.Publish;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Dashboard;
 
@@ -120,7 +121,7 @@ public sealed class DashboardPageTests : IAsyncLifetime
     [Fact]
     public async Task It_answers_probes_and_refuses_other_hosts_and_methods()
     {
-        Assert.Equal("ready\n", await _http.GetStringAsync(new Uri(Probes.Ready, UriKind.Relative)));
+        Assert.Equal("ready\n", await _http.GetStringAsync(new Uri(HealthPaths.Ready, UriKind.Relative)));
 
         using HttpRequestMessage rebound = new(HttpMethod.Get, DashboardPage.Data) { Headers = { Host = "evil.example" } };
         using HttpResponseMessage refused = await _http.SendAsync(rebound);

@@ -51,11 +51,11 @@ public sealed class EverythingAtOnceTests : IDisposable
         Assert.Equal(undisturbed.Rows(), disturbed.Rows());
     }
 
-    private static ModelCatalog Models(string standard, params (string Pattern, string File)[] byPattern) => ModelCatalog.Load(new StreamRnnOptions
+    private static ModelCatalog Models(string standard, params (string Pattern, string File)[] byPattern) => new StreamRnnOptions
     {
         Model = standard,
         Models = [.. byPattern.Select(entry => new ModelOptions { Pattern = entry.Pattern, File = entry.File })],
-    });
+    }.LoadModels();
 
     private string Save(string name, int hidden, int outputs, int seed)
     {

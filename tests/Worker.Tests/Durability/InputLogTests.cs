@@ -163,7 +163,7 @@ public sealed class InputLogTests
         FaultyFiles files = TwoFrames(out string segment, out _);
         byte[] bytes = files[segment];
         bytes[8]++;
-        BitConverter.TryWriteBytes(bytes.AsSpan(24), LogFormat.Crc(bytes.AsSpan(0, 24)));
+        BitConverter.TryWriteBytes(bytes.AsSpan(24), Crc32C.Of(bytes.AsSpan(0, 24)));
         InvalidDataException refusal = Assert.Throws<InvalidDataException>(() => ReadLog.Of(new FaultyFiles { [segment] = bytes }));
         Assert.Contains("stop it in order", refusal.Message, StringComparison.Ordinal);
     }

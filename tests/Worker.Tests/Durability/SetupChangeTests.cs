@@ -208,11 +208,11 @@ public sealed class SetupChangeTests : IDisposable
         Assert.Equal(Lives.Streams, states.Streams.Count());
     }
 
-    private static ModelCatalog Models(string? standard, params (string Pattern, string? File)[] byPattern) => ModelCatalog.Load(new StreamRnnOptions
+    private static ModelCatalog Models(string? standard, params (string Pattern, string? File)[] byPattern) => new StreamRnnOptions
     {
         Model = standard,
         Models = [.. byPattern.Select(entry => new ModelOptions { Pattern = entry.Pattern, File = ShippedModel.Resolve(entry.File) })],
-    });
+    }.LoadModels();
 
     private static string FileOf(string model) => $"model-{ModelFile.Load(model).Hash}.safetensors";
 

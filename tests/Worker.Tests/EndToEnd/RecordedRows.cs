@@ -18,7 +18,7 @@ public sealed class RecordedRows : IDisposable
         Directory.CreateDirectory(Input);
         foreach (string name in Names)
             File.WriteAllLines(Path.Combine(Input, name + ".csv"), File.ReadLines(Samples.Path(name)).Take(Rows + 1));
-        new ReplayRun(ModelCatalog.Load(new StreamRnnOptions()).Standard, shards: 1, new RecordingOptions())
+        new ReplayRun(ModelCatalog.Load(standard: null).Standard, shards: 1, new RecordingOptions())
             .Run(RecordingFile.Find(Input), Path.Combine(_folder, "reference"), _ => { });
     }
 

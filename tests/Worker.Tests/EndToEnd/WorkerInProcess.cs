@@ -8,14 +8,14 @@ namespace StreamRnn.Worker.Tests.EndToEnd;
 /// <summary>The whole worker in the test's process, where its counters and its log can be looked at.</summary>
 internal sealed class WorkerInProcess : IDisposable
 {
-    private static readonly ModelCatalog Models = ModelCatalog.Load(new StreamRnnOptions());
+    private static readonly ModelCatalog Models = ModelCatalog.Load(standard: null);
 
     private readonly WorkerMetrics _metrics = new();
     private readonly TickTraces _traces = new();
 
     public WorkerInProcess(StreamRnnOptions options, TimeProvider? clock = null)
     {
-        Worker = new StreamWorker(options, options.Model is null && options.Models.Count == 0 ? Models : ModelCatalog.Load(options), _metrics, _traces, Log, clock ?? TimeProvider.System);
+        Worker = new StreamWorker(options, options.Model is null && options.Models.Count == 0 ? Models : options.LoadModels(), _metrics, _traces, Log, clock ?? TimeProvider.System);
         Worker.Start();
     }
 

@@ -65,8 +65,8 @@ public partial class DeployFilesTests
         metrics.ObserveQueues([() => 0]);
         metrics.ObserveConnection("mqtt", () => true);
         metrics.ObserveClients();
-        metrics.ObserveDurability(null!);           // nothing is read
-        metrics.ObserveColdRows(null!, () => 0, () => 0);
+        metrics.ObserveDurability(() => 0, () => 0, () => false, (() => 0, () => 0, () => 0));
+        metrics.ObserveColdRows(() => 0, () => 0, (() => 0, () => 0), (() => 0, () => 0));
         using MqttBroker broker = new(new MqttBrokerOptions());
         metrics.ObserveBroker(broker);
         return names;

@@ -15,7 +15,7 @@ public sealed class FailedStartTests
         try
         {
             StreamRnnOptions options = new() { DataDir = folder, Broker = new BrokerOptions { Enabled = isBroker, Port = 0 }, Mqtt = new MqttOptions { Host = "127.0.0.1" } };
-            ModelCatalog models = ModelCatalog.Load(options);
+            ModelCatalog models = options.LoadModels();
             using (DataFolder files = new(folder))
                 WriteSnapshotWithANameTwice(files, Setup.Of(models, []));
 

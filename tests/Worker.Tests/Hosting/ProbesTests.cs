@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Worker.Hosting;
+using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Hosting;
 
@@ -14,17 +15,17 @@ public class ProbesTests
         await server.StartAsync(CancellationToken.None);
         using HttpClient http = new() { BaseAddress = new Uri(server.Address!) };
 
-        await ExpectAsync(Probes.Live, HttpStatusCode.OK, "live");
-        await ExpectAsync(Probes.Startup, HttpStatusCode.ServiceUnavailable, "loading");
-        await ExpectAsync(Probes.Ready, HttpStatusCode.ServiceUnavailable, "starting");
+        await ExpectAsync(HealthPaths.Live, HttpStatusCode.OK, "live");
+        await ExpectAsync(HealthPaths.Startup, HttpStatusCode.ServiceUnavailable, "loading");
+        await ExpectAsync(HealthPaths.Ready, HttpStatusCode.ServiceUnavailable, "starting");
 
         started = true;
-        await ExpectAsync(Probes.Startup, HttpStatusCode.OK, "started");
-        await ExpectAsync(Probes.Ready, HttpStatusCode.ServiceUnavailable, "acknowledge the subscriptions");
+        await ExpectAsync(HealthPaths.Startup, HttpStatusCode.OK, "started");
+        await ExpectAsync(HealthPaths.Ready, HttpStatusCode.ServiceUnavailable, "acknowledge the subscriptions");
 
         ready = true;
-        await ExpectAsync(Probes.Ready, HttpStatusCode.OK, "ready");
-        await ExpectAsync(Probes.Status, HttpStatusCode.OK, "{}");
+        await ExpectAsync(HealthPaths.Ready, HttpStatusCode.OK, "ready");
+        await ExpectAsync(HealthPaths.Status, HttpStatusCode.OK, "{}");
         await ExpectAsync("/healthz", HttpStatusCode.NotFound, "");
         await server.StopAsync(CancellationToken.None);
 

@@ -120,7 +120,7 @@ public sealed class RecordedRunTests(RecordedRows recorded) : IClassFixture<Reco
     private void AssertReplayed(string folder, Message[] published)
     {
         string output = recorded.NewFolder();
-        ReplaySummary summary = new ReplayRun(ModelCatalog.Load(new StreamRnnOptions()).Standard, shards: 2, new RecordingOptions())
+        ReplaySummary summary = new ReplayRun(ModelCatalog.Load(standard: null).Standard, shards: 2, new RecordingOptions())
             .Run(RecordingFile.Find(folder), output, _ => { });
         Message[] forecasts = Forecasts(published);
         Assert.Empty(summary.Failed);

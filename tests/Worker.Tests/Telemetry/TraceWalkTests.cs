@@ -31,7 +31,7 @@ public class TraceWalkTests
         using TickTraces traces = new();
         using WorkerMetrics metrics = new();
         StreamRnnOptions options = new() { Shards = 2, Broker = new BrokerOptions { Enabled = true, Port = 0 } };
-        using StreamWorker worker = new(options, ModelCatalog.Load(options), metrics, traces, NullLoggerFactory.Instance, TimeProvider.System);
+        using StreamWorker worker = new(options, options.LoadModels(), metrics, traces, NullLoggerFactory.Instance, TimeProvider.System);
         worker.Start();
         IPEndPoint broker = ((EmbeddedBrokerLink)worker.Link).EndPoint!;
 

@@ -5,10 +5,11 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using StreamRnn.Worker.Commands;
+using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Engine;
 using StreamRnn.Worker.Telemetry;
 
-namespace StreamRnn.Worker.Durability;
+namespace StreamRnn.Worker.Hosting;
 
 /// <summary>
 /// The way to a running worker for whoever owns its data directory: a Unix domain socket in it, which nobody else may connect to. One line of
@@ -19,8 +20,6 @@ namespace StreamRnn.Worker.Durability;
 /// </summary>
 internal sealed partial class ControlSocket : IDisposable
 {
-    public const string FileName = "control";
-
     private const int LongestLine = 64 << 10;
 
     // Between the two ends of one machine; what takes long is done between request and answer.
@@ -183,7 +182,7 @@ internal sealed partial class ControlSocket : IDisposable
 
         public static SocketPath In(string folder)
         {
-            string full = Path.Combine(Path.GetFullPath(folder), FileName);
+            string full = Path.Combine(Path.GetFullPath(folder), DataFolder.ControlSocketName);
             if (Encoding.UTF8.GetByteCount(full) <= LongestBytes)
                 return new SocketPath(full, null);
             if (!OperatingSystem.IsLinux())
@@ -191,7 +190,7 @@ internal sealed partial class ControlSocket : IDisposable
             SafeFileHandle handle = new(OpenFolder(Path.GetFullPath(folder), flags: 0), ownsHandle: true);
             return handle.IsInvalid
                 ? throw new CommandFailedException($"{folder} cannot be opened: {Marshal.GetLastPInvokeErrorMessage()}")
-                : new SocketPath($"/proc/self/fd/{handle.DangerousGetHandle()}/{FileName}", handle);
+                : new SocketPath($"/proc/self/fd/{handle.DangerousGetHandle()}/{DataFolder.ControlSocketName}", handle);
         }
 
         public void Dispose() => folder?.Dispose();

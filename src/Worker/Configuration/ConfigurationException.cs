@@ -1,0 +1,14 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
+using StreamRnn.Worker.Commands;
+
+namespace StreamRnn.Worker.Configuration;
+
+/// <summary>The service cannot start as it is configured.</summary>
+internal sealed class ConfigurationException(IReadOnlyList<string> problems) : Exception(string.Join(Environment.NewLine, problems))
+{
+    /// <summary>One line each: the key, what was found and what would do.</summary>
+    public IReadOnlyList<string> Problems => problems;
+}
