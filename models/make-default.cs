@@ -1,3 +1,5 @@
+using StreamRnn.Trainer.Recipes;
+
 #:project ../src/Trainer/Trainer.csproj
 #:property PublishAot=false
 // Writes the shipped model: dotnet run -c Release models/make-default.cs

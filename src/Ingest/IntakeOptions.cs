@@ -1,6 +1,3 @@
-using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Ingest.Payloads;
-
 namespace StreamRnn.Ingest;
 
 /// <summary>What the intake takes and refuses.</summary>

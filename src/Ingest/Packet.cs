@@ -1,5 +1,4 @@
 using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Ingest.Payloads;
 
 namespace StreamRnn.Ingest;
 

@@ -1,7 +1,7 @@
 namespace StreamRnn.Trainer;
 
 /// <summary>SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): all randomness of the trainer, the same for a seed on every machine.</summary>
-internal sealed class SplitMix(ulong seed)
+public sealed class SplitMix(ulong seed)
 {
     private const ulong Step = 0x9E3779B97F4A7C15;
 

@@ -1,5 +1,9 @@
 using System.CommandLine;
-using StreamRnn.Worker.Commands;
+using StreamRnn.Lab.Bench;
+using StreamRnn.Lab.Chaos;
+using StreamRnn.Lab.Cli;
+using StreamRnn.Worker.Demo;
+using StreamRnn.Worker.Verbs;
 
 RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
 {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using StreamRnn.Cells;
-using StreamRnn.Trainer.Textbook;
+using StreamRnn.Lab.Textbook;
 
 namespace StreamRnn.Trainer.Tests;
 

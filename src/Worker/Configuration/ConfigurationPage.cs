@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using StreamRnn.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 
@@ -89,7 +90,7 @@ internal static class ConfigurationPage
         ? InWords(TimeSpan.Parse((string)bound, CultureInfo.InvariantCulture))
         : string.Create(CultureInfo.InvariantCulture, $"{bound}");
 
-    /// <summary>The shortest form that <see cref="Commands.Duration"/> reads back.</summary>
+    /// <summary>The shortest form that <see cref="Duration"/> reads back.</summary>
     private static string InWords(TimeSpan time)
     {
         foreach ((string unit, long ticks) in new[] { ("d", TimeSpan.TicksPerDay), ("h", TimeSpan.TicksPerHour), ("m", TimeSpan.TicksPerMinute), ("s", TimeSpan.TicksPerSecond) })

@@ -1,9 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text;
 using StreamRnn.Cells;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 

@@ -1,8 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using StreamRnn.Cells;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Configuration;
 

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
-using StreamRnn.Worker.Commands;
+using StreamRnn.Engine;
 
 namespace StreamRnn.Worker.Configuration;
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
-using StreamRnn.Worker.Publish;
+using StreamRnn.Engine.Publish;
 
 namespace StreamRnn.Worker.Dashboard;
 

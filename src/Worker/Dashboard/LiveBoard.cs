@@ -2,8 +2,8 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Text;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Dashboard;
 

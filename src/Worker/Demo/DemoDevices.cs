@@ -1,8 +1,8 @@
 using System.Net;
+using StreamRnn.Engine;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Devices;
+using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Worker.Demo;
 

@@ -4,10 +4,9 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Telemetry;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Storage;
+using StreamRnn.Engine.Streams;
 
 namespace StreamRnn.Worker.Hosting;
 

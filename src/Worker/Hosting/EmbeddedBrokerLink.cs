@@ -1,13 +1,13 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

@@ -7,8 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Telemetry;
+using StreamRnn.Engine;
 
 namespace StreamRnn.Worker.Hosting;
 

@@ -1,8 +1,8 @@
 using System.Text;
+using StreamRnn.Engine.Publish;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Hosting;
 

@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

@@ -1,6 +1,6 @@
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

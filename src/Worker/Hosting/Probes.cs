@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Http;
-using StreamRnn.Worker.Telemetry;
+using StreamRnn.Engine.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

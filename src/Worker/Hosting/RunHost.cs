@@ -2,9 +2,10 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

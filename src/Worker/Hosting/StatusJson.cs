@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Worker.Dashboard;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

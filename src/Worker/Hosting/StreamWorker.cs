@@ -1,17 +1,20 @@
 using System.Diagnostics;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recording;
+using StreamRnn.Engine.Recovery;
+using StreamRnn.Engine.Serving;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Storage;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Recording;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Hosting;
 

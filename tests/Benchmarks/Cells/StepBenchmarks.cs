@@ -1,7 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using StreamRnn.Cells;
-using StreamRnn.Worker.Bench;
-using StreamRnn.Worker.Commands;
+using StreamRnn.Lab.Bench;
 
 namespace StreamRnn.Benchmarks.Cells;
 

@@ -1,9 +1,9 @@
 using BenchmarkDotNet.Attributes;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Benchmarks.Engine;
 

@@ -1,5 +1,4 @@
-using StreamRnn.Worker.Bench;
-using StreamRnn.Worker.Commands;
+using StreamRnn.Lab.Bench;
 
 namespace StreamRnn.Worker.Tests.Bench;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using StreamRnn.Worker.Bench;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Soak;
+using StreamRnn.Engine;
+using StreamRnn.Lab.Bench;
+using StreamRnn.Lab.Soak;
 
 namespace StreamRnn.Worker.Tests.Bench;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Worker.Commands;
+using StreamRnn.Engine;
 
 namespace StreamRnn.Worker.Tests.Commands;
 

@@ -3,8 +3,7 @@ using System.Text.Json;
 using System.Xml.Linq;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Engine;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Commands;

@@ -1,11 +1,13 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Configuration;
 

@@ -3,11 +3,11 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Hosting;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Dashboard;
 

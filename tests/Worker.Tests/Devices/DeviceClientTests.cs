@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Devices;
+using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Worker.Tests.Devices;
 

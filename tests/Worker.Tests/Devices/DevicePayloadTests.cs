@@ -2,7 +2,7 @@ using System.Text;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Payloads;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Devices;
+using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Worker.Tests.Devices;
 

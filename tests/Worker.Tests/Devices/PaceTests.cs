@@ -1,4 +1,4 @@
-using StreamRnn.Worker.Devices;
+using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Worker.Tests.Devices;
 

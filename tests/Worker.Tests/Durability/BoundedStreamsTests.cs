@@ -1,6 +1,6 @@
 using System.Globalization;
+using StreamRnn.Engine.Publish;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StreamRnn.Worker.Tests.Commands;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Durability;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Storage;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;

@@ -1,11 +1,14 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recovery;
+using StreamRnn.Engine.Serving;
+using StreamRnn.Engine.Snapshots;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;

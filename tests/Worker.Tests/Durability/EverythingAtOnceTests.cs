@@ -1,10 +1,10 @@
 using System.Globalization;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using StreamRnn.Worker.Durability;
+using StreamRnn.Engine.Storage;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

@@ -1,5 +1,6 @@
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Storage;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

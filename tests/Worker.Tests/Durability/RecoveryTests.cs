@@ -1,9 +1,11 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recovery;
+using StreamRnn.Engine.Serving;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;

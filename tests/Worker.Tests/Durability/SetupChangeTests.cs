@@ -1,12 +1,15 @@
 using System.Globalization;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recovery;
+using StreamRnn.Engine.Serving;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

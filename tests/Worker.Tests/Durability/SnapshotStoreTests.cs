@@ -1,6 +1,7 @@
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Snapshots;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

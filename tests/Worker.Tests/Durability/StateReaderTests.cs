@@ -1,5 +1,5 @@
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Publish;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recovery;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;

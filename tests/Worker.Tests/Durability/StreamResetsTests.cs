@@ -1,6 +1,7 @@
-using StreamRnn.Worker.Durability;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recovery;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;

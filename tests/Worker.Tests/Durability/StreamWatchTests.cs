@@ -1,6 +1,6 @@
 using StreamRnn.Cells;
 using StreamRnn.Detection;
-using StreamRnn.Worker.Durability;
+using StreamRnn.Engine.Recovery;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Durability;

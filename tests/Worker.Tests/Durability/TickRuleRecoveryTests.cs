@@ -1,7 +1,7 @@
 using System.Globalization;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

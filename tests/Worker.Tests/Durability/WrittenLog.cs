@@ -1,8 +1,8 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Recovery;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Durability;
 
 namespace StreamRnn.Worker.Tests.Durability;
 

@@ -2,8 +2,9 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine.Publish;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Bench;
+using StreamRnn.Lab.Bench;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using StreamRnn.Worker.Soak;
+using StreamRnn.Lab.Soak;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StreamRnn.Worker.Tests.Commands;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -1,8 +1,7 @@
+using StreamRnn.Engine.Replay;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Devices;
-using StreamRnn.Worker.Replay;
+using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

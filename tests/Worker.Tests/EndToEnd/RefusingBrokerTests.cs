@@ -4,7 +4,6 @@ using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

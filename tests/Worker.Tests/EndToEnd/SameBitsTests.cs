@@ -1,5 +1,4 @@
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Tests.Commands;
+using StreamRnn.Engine.Publish;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -1,7 +1,8 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Worker.Configuration;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -1,11 +1,9 @@
 using System.Globalization;
 using StreamRnn.Cells;
+using StreamRnn.Engine.Replay;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Commands;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Replay;
-using StreamRnn.Worker.Tests.Commands;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -2,11 +2,12 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Cells;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

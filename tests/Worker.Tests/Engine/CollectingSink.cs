@@ -1,4 +1,4 @@
-using StreamRnn.Worker.Publish;
+using StreamRnn.Engine.Publish;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

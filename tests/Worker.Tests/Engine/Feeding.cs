@@ -1,5 +1,5 @@
+using StreamRnn.Engine.Stepping;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

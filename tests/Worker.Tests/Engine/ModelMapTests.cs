@@ -1,6 +1,6 @@
 using System.Text;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

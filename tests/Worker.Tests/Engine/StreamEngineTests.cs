@@ -1,7 +1,8 @@
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Worker.Engine;
+using StreamRnn.Engine.Streams;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

@@ -1,9 +1,10 @@
 using System.Text;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Stepping;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Engine;
 

@@ -1,8 +1,8 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest.Mqtt.Broker;
-using StreamRnn.Worker.Telemetry;
 using StreamRnn.Worker.Tests.Telemetry;
 using YamlDotNet.RepresentationModel;
 

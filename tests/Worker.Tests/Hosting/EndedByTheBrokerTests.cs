@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Tests.Commands;
 
 namespace StreamRnn.Worker.Tests.Hosting;
 

@@ -1,7 +1,11 @@
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Serving;
+using StreamRnn.Engine.Snapshots;
+using StreamRnn.Engine.Storage;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Durability;
 using StreamRnn.Worker.Hosting;
-using StreamRnn.Worker.Telemetry;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Hosting;

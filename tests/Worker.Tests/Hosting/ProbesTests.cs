@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Worker.Hosting;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Hosting;
 

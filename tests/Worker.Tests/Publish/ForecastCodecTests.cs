@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Publish;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Publish;

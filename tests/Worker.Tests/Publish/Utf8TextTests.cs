@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using StreamRnn.Worker.Publish;
+using StreamRnn.Engine.Publish;
 
 namespace StreamRnn.Worker.Tests.Publish;
 

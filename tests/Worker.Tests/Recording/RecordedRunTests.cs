@@ -1,12 +1,11 @@
 using System.Globalization;
 using System.Text;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Recording;
+using StreamRnn.Engine.Replay;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Configuration;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Recording;
-using StreamRnn.Worker.Replay;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Recording;

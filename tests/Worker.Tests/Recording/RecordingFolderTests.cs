@@ -1,8 +1,8 @@
 using System.Text;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Recording;
 using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Recording;
 
 namespace StreamRnn.Worker.Tests.Recording;
 

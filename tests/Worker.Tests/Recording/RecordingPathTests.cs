@@ -1,5 +1,5 @@
 using System.Text;
-using StreamRnn.Worker.Recording;
+using StreamRnn.Engine.Recording;
 
 namespace StreamRnn.Worker.Tests.Recording;
 

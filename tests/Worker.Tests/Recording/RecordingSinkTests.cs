@@ -1,10 +1,10 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Detection;
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Recording;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest;
-using StreamRnn.Worker.Publish;
-using StreamRnn.Worker.Recording;
-using StreamRnn.Worker.Telemetry;
 using StreamRnn.Worker.Tests.EndToEnd;
 
 namespace StreamRnn.Worker.Tests.Recording;

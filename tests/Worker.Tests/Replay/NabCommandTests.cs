@@ -1,7 +1,7 @@
 using StreamRnn.Detection;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Trainer.Evaluation;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Engine;
+using StreamRnn.Worker.Verbs;
 
 namespace StreamRnn.Worker.Tests.Replay;
 

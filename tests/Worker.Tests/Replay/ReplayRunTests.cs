@@ -1,9 +1,9 @@
 using System.Globalization;
 using StreamRnn.Detection;
+using StreamRnn.Engine;
+using StreamRnn.Engine.Replay;
+using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest.Recordings;
-using StreamRnn.Worker.Commands;
-using StreamRnn.Worker.Engine;
-using StreamRnn.Worker.Replay;
 using StreamRnn.Worker.Tests.Engine;
 
 namespace StreamRnn.Worker.Tests.Replay;

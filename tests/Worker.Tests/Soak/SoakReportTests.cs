@@ -1,4 +1,4 @@
-using StreamRnn.Worker.Soak;
+using StreamRnn.Lab.Soak;
 
 namespace StreamRnn.Worker.Tests.Soak;
 

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
-using StreamRnn.Worker.Telemetry;
+using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
 

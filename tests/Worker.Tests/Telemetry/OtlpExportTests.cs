@@ -5,7 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
-using StreamRnn.Worker.Telemetry;
+using StreamRnn.Engine.Telemetry;
+using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using StreamRnn.Worker.Telemetry;
+using StreamRnn.Engine.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
 

@@ -3,11 +3,11 @@ using System.Net;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
 

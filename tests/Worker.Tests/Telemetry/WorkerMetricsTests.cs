@@ -1,10 +1,9 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Ingest;
+using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Worker.Telemetry;
 
 namespace StreamRnn.Worker.Tests.Telemetry;
 

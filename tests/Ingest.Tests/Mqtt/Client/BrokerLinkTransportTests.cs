@@ -6,7 +6,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Ingest.Tests.Mqtt.Broker;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
-using StreamRnn.Ingest.Tests.Mqtt.Broker;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 

@@ -1,0 +1,54 @@
+using StreamRnn.Detection;
+using StreamRnn.Engine.Journal;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Ingest;
+
+namespace StreamRnn.Engine.Serving;
+
+/// <summary>The set-ups that the steps of a data directory were and will be made with, the oldest first, and where in the log each begins.</summary>
+internal sealed class SetupHistory
+{
+    private readonly List<(long Position, Setup Setup)> _setups = [];
+
+    /// <summary>The one that holds at the end; null where there is none yet.</summary>
+    public Setup? Last => _setups.Count == 0 ? null : _setups[^1].Setup;
+
+    public int Count => _setups.Count;
+
+    /// <summary>Position at which the last set-up begins.</summary>
+    public long LastPosition => _setups.Count == 0 ? 0 : _setups[^1].Position;
+
+    public Setup this[int number] => _setups[number].Setup;
+
+    /// <summary>Adds the next one.</summary>
+    /// <param name="position">Of its record, or of the snapshot that was written under it.</param>
+    public void Add(long position, Setup setup)
+    {
+        if (!setup.Equals(Last))
+            _setups.Add((position, setup));
+    }
+
+    /// <summary>Adds what a frame says.</summary>
+    /// <param name="after">Records up to here do not count.</param>
+    public void Add(ReadOnlySpan<byte> records, long firstPosition, long after)
+    {
+        FrameReader frame = new(records, firstPosition);
+        while (frame.TryRead(out LogRecord record))
+        {
+            if (record.Kind == LogRecordKind.Setup && record.Position > after)
+                Add(record.Position, Setup.Parse(record.Bytes));
+            frame.SkipTicks(record.TickCount);
+        }
+    }
+
+    /// <summary>The number of the set-up that takes another's place at a position; 0 for none.</summary>
+    public int At(long position) => Math.Max(0, _setups.FindLastIndex(entry => entry.Position == position));
+
+    /// <summary>A map of all of them, the last of them the present one.</summary>
+    /// <param name="load">Finds a model.</param>
+    public ModelMap Map(StreamDirectory directory, Func<SetupModel, Forecaster> load)
+    {
+        ModelMap[] maps = [.. _setups.Select(entry => entry.Setup.Map(directory, load))];
+        return maps[^1].After(maps[..^1]);
+    }
+}

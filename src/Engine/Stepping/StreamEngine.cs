@@ -1,0 +1,129 @@
+using StreamRnn.Engine.Publish;
+using StreamRnn.Engine.Streams;
+using StreamRnn.Engine.Telemetry;
+using StreamRnn.Ingest;
+
+namespace StreamRnn.Engine.Stepping;
+
+/// <summary>
+/// The shards and the publisher behind them. A stream belongs to shard <c>stream % shards</c>: one stream, one shard, one order. What has
+/// been accepted is stepped or still queued, or its stream's rule holds it, or drops it and says so; every stepped tick gives one forecast.
+/// </summary>
+public sealed class StreamEngine
+{
+    private readonly Shard[] _shards;
+    private readonly Publisher _publisher;
+
+    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
+        : this(models, capacity, metrics, traces: null, NoLog.Instance, publishAfter: -1, sinks)
+    {
+    }
+
+    /// <param name="traces">Who is told of the steps of traced ticks; null where no tick is traced.</param>
+    /// <param name="log">Says what is durable; nothing leaves before.</param>
+    /// <param name="publishAfter">Outputs up to this position of the log have been published by an earlier run; -1 where there was none.</param>
+    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickLog log, long publishAfter,
+        params IReadOnlyList<IForecastSink> sinks)
+    {
+        Models = models;
+        Forecasts = new ForecastQueue(capacity.Forecasts, capacity.Shards, capacity.WhenFull, metrics, log);
+        _publisher = new Publisher(Forecasts, metrics, log, publishAfter, sinks);
+        Rows = new RowExchange(capacity.Shards);
+        _shards = [.. Enumerable.Range(0, capacity.Shards).Select(index => new Shard(index, capacity, models, Forecasts, _publisher, Rows, metrics, traces,
+            keepsHeld: log.IsKept))];
+        Inboxes = [.. _shards.Select(shard => shard.Ticks)];
+
+        metrics.ObserveQueues([.. Inboxes.Select(inbox => (Func<int>)(() => inbox.Count))]);
+        metrics.ObserveState(() => StateBytes);
+    }
+
+    public ModelMap Models { get; }
+
+    /// <summary>The ways into the shards: that of a stream is <c>stream % Count</c>.</summary>
+    public IReadOnlyList<TickInbox> Inboxes { get; }
+
+    public ForecastQueue Forecasts { get; }
+
+    /// <summary>Ticks stepped so far.</summary>
+    public long Stepped => _shards.Sum(shard => shard.Stepped);
+
+    /// <summary>Ticks that are held until older ones cannot come any more; a moment's value.</summary>
+    public long Held => _shards.Sum(shard => shard.Held);
+
+    /// <summary>Ticks that were held and stepped early, for want of room.</summary>
+    public long ReleasedEarly => _shards.Sum(shard => shard.ReleasedEarly);
+
+    /// <summary>Told of each tick that a rule drops, by the shards' threads. Set before the start.</summary>
+    public DropReport? Dropped
+    {
+        get => _shards[0].Dropped;
+        set
+        {
+            foreach (Shard shard in _shards)
+                shard.Dropped = value;
+        }
+    }
+
+    /// <summary>Forecasts handed to the sinks so far.</summary>
+    public long Published => _publisher.Published;
+
+    /// <summary>Streams that have a state; a moment's value.</summary>
+    public int StreamCount => _shards.Sum(shard => shard.StreamCount);
+
+    /// <summary>Of those the ones whose state is in memory; a moment's value.</summary>
+    public int InMemoryCount => _shards.Sum(shard => shard.InMemoryCount);
+
+    /// <summary>Bytes that saving every state would write; a moment's value.</summary>
+    internal long RowBytes => _shards.Sum(shard => shard.RowBytes);
+
+    /// <summary>Of those the ones of states that have changed since they were last saved; a moment's value.</summary>
+    internal long ChangedRowBytes => _shards.Sum(shard => shard.ChangedRowBytes);
+
+    /// <summary>Bytes of state held in memory; a moment's value.</summary>
+    public long StateBytes => _shards.Sum(shard => shard.StateBytes);
+
+    /// <summary>Told where the journal was cut when every output of what lies before has been handed to the sinks.</summary>
+    public Action<long>? CutReached
+    {
+        get => _publisher.CutReached;
+        set => _publisher.CutReached = value;
+    }
+
+    /// <summary>How long a shard has worked so far, on average.</summary>
+    public TimeSpan Busy => _shards.Aggregate(TimeSpan.Zero, (sum, shard) => sum + shard.Busy) / _shards.Length;
+
+    /// <summary>Where the states come out that are to be saved.</summary>
+    internal RowExchange Rows { get; }
+
+    /// <summary>Puts a stream's state back, before the start.</summary>
+    /// <param name="kind">Index into the kinds of <see cref="Models"/>.</param>
+    /// <param name="row">As it was saved.</param>
+    public void Restore(int stream, int kind, ReadOnlySpan<float> row) => _shards[stream % _shards.Length].Restore(stream, kind, row);
+
+    public void Start()
+    {
+        _publisher.Start();
+        foreach (Shard shard in _shards)
+            shard.Start();
+    }
+
+    /// <summary>Ends intake and waits until every accepted tick has been stepped and its forecast handed to the sinks.</summary>
+    public void Drain()
+    {
+        foreach (Shard shard in _shards)
+            shard.Ticks.Complete();
+        foreach (Shard shard in _shards)
+            shard.Join();
+        _publisher.Join();
+    }
+}
+
+/// <summary>How much the engine may hold, and what it does when it holds that.</summary>
+/// <param name="Shards">Loops, each with a thread of its own.</param>
+/// <param name="Ticks">Ticks that may wait for one shard. More rides out longer bursts and makes the oldest forecast later.</param>
+/// <param name="Forecasts">Forecasts that may wait for the sinks.</param>
+public sealed record EngineCapacity(int Shards, int Ticks = 4096, int Forecasts = 16_384, WhenFull WhenFull = WhenFull.Wait)
+{
+    /// <summary>Where the states of streams go that are too many for memory; null where all are in memory.</summary>
+    public ColdStore? Cold { get; init; }
+}
