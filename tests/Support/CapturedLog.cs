@@ -12,6 +12,11 @@ public sealed class CapturedLog : ILogger
 
     public string[] At(LogLevel level) => [.. _lines.Where(line => line.Level == level).Select(line => line.Line)];
 
+    public string[] AtLeast(LogLevel level) => [.. _lines.Where(line => line.Level >= level).Select(line => line.Line)];
+
+    /// <summary>Keeps the lines of every category here.</summary>
+    public ILoggerFactory Factory => new OfEveryCategory(this);
+
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 
     public bool IsEnabled(LogLevel logLevel) => true;
@@ -19,4 +24,17 @@ public sealed class CapturedLog : ILogger
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         _lines.Enqueue((logLevel, formatter(state, exception)));
+
+    private sealed class OfEveryCategory(ILogger log) : ILoggerFactory
+    {
+        public ILogger CreateLogger(string categoryName) => log;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+    }
 }

@@ -111,8 +111,8 @@ public sealed class RefusingBrokerTests
             Play(device);
         Wait.Until(() => worker.Worker.Outputs.Unconfirmed == 15, "the buffer is full, of outputs and the status");
 
-        LogLines log = new();
-        WorkerService service = new(worker.Worker, duration: null, new NoLifetime(), TimeProvider.System, new Logger<StreamWorker>(log));
+        CapturedLog log = new();
+        WorkerService service = new(worker.Worker, duration: null, new NoLifetime(), TimeProvider.System, new Logger<StreamWorker>(log.Factory));
         await service.StopAsync(new CancellationToken(canceled: true));
         Assert.Null(worker.Worker.Failure);
         Assert.Equal(0, worker.Worker.LostOutputCount);

@@ -16,13 +16,13 @@ internal sealed class WorkerInProcess : IDisposable
 
     public WorkerInProcess(StreamRnnOptions options, TimeProvider? clock = null)
     {
-        Worker = new StreamWorker(options, options.Model is null && options.Models.Count == 0 ? Models : options.LoadModels(), _metrics, _traces, Log, clock ?? TimeProvider.System);
+        Worker = new StreamWorker(options, options.Model is null && options.Models.Count == 0 ? Models : options.LoadModels(), _metrics, _traces, Log.Factory, clock ?? TimeProvider.System);
         Worker.Start();
     }
 
     public StreamWorker Worker { get; }
 
-    public LogLines Log { get; } = new();
+    public CapturedLog Log { get; } = new();
 
     /// <summary>Where devices connect to an embedded broker.</summary>
     public int Port => ((EmbeddedBrokerLink)Worker.Link).EndPoint!.Port;
@@ -58,39 +58,5 @@ internal sealed class WorkerInProcess : IDisposable
         Worker.Dispose();
         _metrics.Dispose();
         _traces.Dispose();
-    }
-}
-
-/// <summary>Keeps every line that is logged.</summary>
-internal sealed class LogLines : ILoggerFactory, ILogger
-{
-    private readonly List<(LogLevel Level, string Text)> _lines = [];
-
-    public string[] AtLeast(LogLevel level)
-    {
-        lock (_lines)
-            return [.. _lines.Where(line => line.Level >= level).Select(line => line.Text)];
-    }
-
-    public ILogger CreateLogger(string categoryName) => this;
-
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
-
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-    {
-        if (!IsEnabled(logLevel))
-            return;
-        lock (_lines)
-            _lines.Add((logLevel, formatter(state, exception)));
-    }
-
-    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-    public void AddProvider(ILoggerProvider provider)
-    {
-    }
-
-    public void Dispose()
-    {
     }
 }

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using StreamRnn.Engine.Telemetry;
 using StreamRnn.Ingest.Mqtt.Broker;
-using StreamRnn.Worker.Tests.Telemetry;
 using YamlDotNet.RepresentationModel;
 
 namespace StreamRnn.Worker.Tests.Hosting;

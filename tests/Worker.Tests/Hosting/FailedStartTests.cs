@@ -25,7 +25,7 @@ public sealed class FailedStartTests
 
             using WorkerMetrics metrics = new();
             using TickTraces traces = new();
-            StreamWorker worker = new(options, models, metrics, traces, new LogLines(), TimeProvider.System);
+            StreamWorker worker = new(options, models, metrics, traces, new CapturedLog().Factory, TimeProvider.System);
             InvalidDataException refused = Assert.Throws<InvalidDataException>(worker.Start);
             Assert.Contains("twice", refused.Message, StringComparison.Ordinal);
             worker.Dispose();

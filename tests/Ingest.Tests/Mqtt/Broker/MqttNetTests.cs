@@ -286,7 +286,7 @@ public class MqttNetTests
         using var broker = new TestBroker(new MqttBrokerOptions { MaximumPacketBytes = 1000 });
         using MqttNetClient client = await Connect(broker, MqttProtocolVersion.V500);
         Assert.Equal(1000u, client.Connack.MaximumPacketSize);
-        await client.Publish("a", new string('x', 2000));
+        await Record.ExceptionAsync(() => client.Publish("a", new string('x', 2000)));   // the answer may come before all of it is written
         Assert.Equal(MqttClientDisconnectReason.PacketTooLarge, (await client.Ended()).Reason);
         Assert.Equal(0, broker.UntakenCount);
     }
