@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 
 namespace StreamRnn.Detection;
 

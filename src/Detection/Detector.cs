@@ -1,4 +1,5 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
 
 namespace StreamRnn.Detection;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 
 namespace StreamRnn.Detection;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 
 namespace StreamRnn.Detection;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
 
 namespace StreamRnn.Detection;
 

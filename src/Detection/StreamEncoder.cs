@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
 
 namespace StreamRnn.Detection;
 

@@ -1,4 +1,7 @@
 using System.Runtime.InteropServices;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 
 namespace StreamRnn.Cells.Tests;
 

@@ -1,3 +1,5 @@
+using StreamRnn.Cells.Kernels;
+
 namespace StreamRnn.Cells.Tests;
 
 public class CrewTests

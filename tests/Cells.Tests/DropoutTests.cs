@@ -1,3 +1,7 @@
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+
 namespace StreamRnn.Cells.Tests;
 
 public class DropoutTests

@@ -1,3 +1,5 @@
+using StreamRnn.Cells.Kernels;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>Against the C library, whose own error is below one unit in the last place here.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using StreamRnn.Cells.Kernels;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace StreamRnn.Cells.Tests;

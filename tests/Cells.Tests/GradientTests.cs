@@ -1,3 +1,6 @@
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>The way forward and back against central differences of the textbook formulas in double precision.</summary>

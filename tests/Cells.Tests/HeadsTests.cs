@@ -1,3 +1,5 @@
+using StreamRnn.Cells.Layers;
+
 namespace StreamRnn.Cells.Tests;
 
 public class HeadsTests

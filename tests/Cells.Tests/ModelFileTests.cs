@@ -1,6 +1,10 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 
 namespace StreamRnn.Cells.Tests;
 

@@ -1,3 +1,7 @@
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>The textbook formulas over windows in double precision, one row at a time: what tapes and gradients are measured against.</summary>

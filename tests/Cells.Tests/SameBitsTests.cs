@@ -1,3 +1,6 @@
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>A stream's numbers depend on its own values alone. These tests say equal, not close.</summary>

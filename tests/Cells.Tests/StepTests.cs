@@ -1,3 +1,7 @@
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
+using StreamRnn.Cells.Training;
+
 namespace StreamRnn.Cells.Tests;
 
 public class StepTests

@@ -1,3 +1,7 @@
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>Windows that PyTorch computed, there and back: outputs, final states and the gradient of everything; see tests/Golden/torch/README.md.</summary>

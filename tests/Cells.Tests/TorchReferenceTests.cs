@@ -1,3 +1,7 @@
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>Sequences that PyTorch computed fix gate order, variant and parameter names; see tests/Golden/torch/README.md.</summary>

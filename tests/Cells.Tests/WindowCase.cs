@@ -1,3 +1,7 @@
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+
 namespace StreamRnn.Cells.Tests;
 
 /// <summary>A seeded network with seeded windows, and weights of the outputs that make a loss of them: L = sum(outputs * w) + sum(final * v).</summary>

@@ -1,4 +1,8 @@
 using System.Runtime.InteropServices;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
+using StreamRnn.Cells.Training;
 
 namespace StreamRnn.Cells.Tests;
 

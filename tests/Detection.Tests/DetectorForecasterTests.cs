@@ -1,4 +1,5 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 
 namespace StreamRnn.Detection.Tests;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 
 namespace StreamRnn.Detection.Tests;
 

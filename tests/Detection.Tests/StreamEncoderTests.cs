@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 
 namespace StreamRnn.Detection.Tests;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Support;
 

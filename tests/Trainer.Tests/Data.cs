@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Tests;
 

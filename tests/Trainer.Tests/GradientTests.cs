@@ -1,3 +1,5 @@
+using StreamRnn.Trainer.Fit;
+
 namespace StreamRnn.Trainer.Tests;
 
 public class GradientTests

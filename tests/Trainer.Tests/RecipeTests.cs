@@ -1,8 +1,14 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 using StreamRnn.Trainer.Recipes;
+using StreamRnn.Trainer.Runs;
 using StreamRnn.Trainer.Verification;
+using TrainedModel = StreamRnn.Trainer.Runs.TrainedModel;
 
 namespace StreamRnn.Trainer.Tests;
 

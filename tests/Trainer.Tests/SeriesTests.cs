@@ -1,4 +1,5 @@
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Trainer.Fit;
 using StreamRnn.Trainer.Recipes;
 
 namespace StreamRnn.Trainer.Tests;

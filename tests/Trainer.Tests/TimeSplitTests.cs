@@ -1,4 +1,6 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+using StreamRnn.Trainer.Fit;
 using StreamRnn.Trainer.Recipes;
 
 namespace StreamRnn.Trainer.Tests;

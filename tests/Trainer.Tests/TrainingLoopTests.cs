@@ -1,5 +1,9 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+using StreamRnn.Trainer.Fit;
 using StreamRnn.Trainer.Recipes;
+using StreamRnn.Trainer.Runs;
 
 namespace StreamRnn.Trainer.Tests;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using StreamRnn.Engine.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Journal;
 

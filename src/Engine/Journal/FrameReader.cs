@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Journal;
 

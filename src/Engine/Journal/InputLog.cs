@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Logging;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Journal;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Engine.Journal;
 

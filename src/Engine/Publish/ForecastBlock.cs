@@ -1,5 +1,7 @@
 using StreamRnn.Detection;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Publish;
 

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Publish;
 

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Engine.Publish;
 

@@ -1,5 +1,6 @@
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Engine.Publish;
 

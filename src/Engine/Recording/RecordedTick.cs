@@ -1,5 +1,5 @@
 using StreamRnn.Engine.Publish;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recording;
 

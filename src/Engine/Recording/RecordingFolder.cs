@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recording;
 

@@ -5,7 +5,9 @@ using StreamRnn.Engine.Snapshots;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recovery;
 

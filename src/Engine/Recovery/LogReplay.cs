@@ -1,6 +1,7 @@
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Serving;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recovery;
 

@@ -5,7 +5,7 @@ using StreamRnn.Engine.Snapshots;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recovery;
 

@@ -2,7 +2,7 @@ using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Snapshots;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recovery;
 

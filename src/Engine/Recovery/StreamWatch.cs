@@ -1,4 +1,4 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Detection;
 
 namespace StreamRnn.Engine.Recovery;

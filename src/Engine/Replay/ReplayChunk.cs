@@ -1,5 +1,6 @@
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Replay;
 

@@ -1,6 +1,6 @@
 using StreamRnn.Engine.Publish;
-using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Replay;
 

@@ -5,8 +5,8 @@ using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Replay;
 

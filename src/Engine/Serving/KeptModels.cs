@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Streams;

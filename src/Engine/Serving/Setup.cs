@@ -1,7 +1,7 @@
 using System.Text.Json;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Serving;
 

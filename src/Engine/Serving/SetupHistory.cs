@@ -1,7 +1,7 @@
 using StreamRnn.Detection;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Serving;
 

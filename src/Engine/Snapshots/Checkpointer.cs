@@ -6,7 +6,9 @@ using StreamRnn.Engine.Serving;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Snapshots;
 

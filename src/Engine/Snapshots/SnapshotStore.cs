@@ -4,7 +4,7 @@ using System.Text.Json;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Serving;
 using StreamRnn.Engine.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Engine.Snapshots;
 

@@ -1,7 +1,8 @@
 using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Stepping;
 

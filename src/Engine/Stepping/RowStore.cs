@@ -1,4 +1,4 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Engine.Streams;
 
 namespace StreamRnn.Engine.Stepping;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Stepping;
 

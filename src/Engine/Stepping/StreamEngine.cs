@@ -1,7 +1,8 @@
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Stepping;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Engine.Streams;
 
 namespace StreamRnn.Engine.Stepping;

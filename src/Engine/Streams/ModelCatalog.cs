@@ -1,5 +1,5 @@
 using StreamRnn.Detection;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Streams;
 

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Streams;
 

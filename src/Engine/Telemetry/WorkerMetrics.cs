@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 
 namespace StreamRnn.Engine.Telemetry;
 

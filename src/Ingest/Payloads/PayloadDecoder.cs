@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Faults;
+
 namespace StreamRnn.Ingest.Payloads;
 
 /// <summary>

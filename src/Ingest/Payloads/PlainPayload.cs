@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using StreamRnn.Ingest.Faults;
 
 namespace StreamRnn.Ingest.Payloads;
 

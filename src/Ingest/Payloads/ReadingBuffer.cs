@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Faults;
+
 namespace StreamRnn.Ingest.Payloads;
 
 /// <summary>One value that a payload holds: where in the payload, what, and when.</summary>

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Ingest.Payloads;
 

@@ -1,5 +1,7 @@
 using System.Text;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Payloads;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Ingest.Recordings;
 

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Lab.Cli;
 
 namespace StreamRnn.Lab.Bench;

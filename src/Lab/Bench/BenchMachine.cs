@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
 
 namespace StreamRnn.Lab.Bench;
 

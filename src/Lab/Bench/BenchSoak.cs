@@ -2,11 +2,12 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 using StreamRnn.Engine;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 using StreamRnn.Lab.Cli;
 using StreamRnn.Lab.Soak;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Lab.Cli;
 using StreamRnn.Lab.Textbook;

@@ -2,9 +2,10 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
 using StreamRnn.Lab.Cli;
-using StreamRnn.Trainer;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Lab.Bench;
 

@@ -1,5 +1,5 @@
 using System.Numerics;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 
 namespace StreamRnn.Lab.Bench;
 

@@ -3,7 +3,7 @@ using System.Buffers.Text;
 using System.Net.Sockets;
 using System.Text;
 using StreamRnn.Engine;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Lab.Bench;
 

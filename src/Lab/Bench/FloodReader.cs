@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using System.Net.Sockets;
 using System.Text;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Lab.Bench;
 

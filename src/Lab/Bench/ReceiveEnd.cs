@@ -3,8 +3,11 @@ using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Lab.Bench;
 

@@ -4,8 +4,9 @@ using System.Globalization;
 using System.Text.Unicode;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Engine;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Lab.Bench;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using StreamRnn.Engine;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Mqtt.Client;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Lab.Devices;

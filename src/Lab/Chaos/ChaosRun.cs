@@ -3,8 +3,8 @@ using StreamRnn.Engine;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Snapshots;
 using StreamRnn.Engine.Storage;
-using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Ticks;
 using StreamRnn.Lab.Cli;
 
 namespace StreamRnn.Lab.Chaos;

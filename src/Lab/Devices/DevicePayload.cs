@@ -30,7 +30,7 @@ public sealed class DevicePayload(PayloadForm form, IReadOnlyList<string[]> path
     public ReadOnlySpan<byte> Write(CsvRecording row)
     {
         _buffer.Clear();
-        if (row.TimeFault != Ingest.TickFault.None)
+        if (row.TimeFault != Ingest.Faults.TickFault.None)
             return [];
 
         int values = 0;
@@ -39,7 +39,7 @@ public sealed class DevicePayload(PayloadForm form, IReadOnlyList<string[]> path
             Begin(json, row);
             for (int column = 0; column < row.ValueColumns.Count && column < paths.Count; column++)
             {
-                if (row.TryGetValue(column, out double value) != Ingest.TickFault.None)
+                if (row.TryGetValue(column, out double value) != Ingest.Faults.TickFault.None)
                     continue;
                 WriteValue(json, paths[column], value);
                 values++;

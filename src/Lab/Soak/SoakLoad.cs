@@ -4,7 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using StreamRnn.Engine;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Lab.Soak;
 

@@ -1,5 +1,5 @@
-using StreamRnn.Cells;
-using StreamRnn.Trainer;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Lab.Textbook;
 

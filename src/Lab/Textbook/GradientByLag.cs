@@ -1,5 +1,6 @@
-using StreamRnn.Cells;
-using StreamRnn.Trainer;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Lab.Textbook;
 

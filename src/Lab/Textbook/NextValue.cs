@@ -1,6 +1,8 @@
-using StreamRnn.Cells;
-using StreamRnn.Trainer;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
+using StreamRnn.Cells.Training;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Lab.Textbook;
 

@@ -1,9 +1,10 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
-using StreamRnn.Cells;
-using StreamRnn.Trainer;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 using StreamRnn.Trainer.Pictures;
 using static System.FormattableString;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Trainer.Evaluation;
 

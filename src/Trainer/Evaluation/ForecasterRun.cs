@@ -1,5 +1,8 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Detection;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Evaluation;
 

@@ -1,4 +1,4 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 
 namespace StreamRnn.Trainer.Evaluation;

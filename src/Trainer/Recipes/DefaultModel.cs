@@ -1,4 +1,5 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 
 namespace StreamRnn.Trainer.Recipes;

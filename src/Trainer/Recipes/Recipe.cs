@@ -1,5 +1,6 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Recipes;
 

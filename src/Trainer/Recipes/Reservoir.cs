@@ -1,4 +1,5 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Recipes;
 

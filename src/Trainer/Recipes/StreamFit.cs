@@ -1,7 +1,8 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Recipes;
 

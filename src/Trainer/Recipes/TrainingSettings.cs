@@ -1,5 +1,7 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Recipes;
 
@@ -81,7 +83,7 @@ public sealed record TrainingSettings
             "step" => new StepSchedule(Math.Max(Epochs / 3, 1)),
             "cosine" => new CosineSchedule(Epochs),
             "plateau" => new PlateauSchedule(Patience: Math.Max(Patience / 3, 2), Gamma: 0.3),
-            _ => Trainer.Schedule.Constant,
+            _ => Fit.Schedule.Constant,
         },
         ClipNorm = Clip,
         ClipValue = ClipValue,

@@ -1,7 +1,11 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Recipes;
 

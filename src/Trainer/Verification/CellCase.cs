@@ -1,5 +1,8 @@
 using System.Text.RegularExpressions;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
+using StreamRnn.Cells.Training;
 
 namespace StreamRnn.Trainer.Verification;
 

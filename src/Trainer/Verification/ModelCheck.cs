@@ -1,4 +1,4 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 using StreamRnn.Detection;
 
 namespace StreamRnn.Trainer.Verification;

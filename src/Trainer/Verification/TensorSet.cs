@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 
 namespace StreamRnn.Trainer.Verification;
 

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Text.Json;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Detection;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
 
 namespace StreamRnn.Trainer.Verification;

@@ -1,5 +1,8 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Training;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Trainer.Verification;
 

@@ -1,9 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Worker.Configuration;
 

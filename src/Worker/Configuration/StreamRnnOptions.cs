@@ -1,9 +1,9 @@
 using System.ComponentModel.DataAnnotations;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Intake;
 
 namespace StreamRnn.Worker.Configuration;
 

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Worker.Dashboard;
 

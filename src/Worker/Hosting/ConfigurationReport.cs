@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Hosting;

@@ -3,10 +3,10 @@ using Microsoft.Extensions.Logging;
 using StreamRnn.Engine;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Delivery;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Hosting;

@@ -1,6 +1,6 @@
 using StreamRnn.Engine.Publish;
-using StreamRnn.Ingest;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Worker.Hosting;
 

@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Intake;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
 

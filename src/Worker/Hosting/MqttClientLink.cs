@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Hosting;

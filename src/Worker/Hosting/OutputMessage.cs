@@ -1,6 +1,6 @@
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Worker.Hosting;
 

@@ -10,9 +10,12 @@ using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Dashboard;
 

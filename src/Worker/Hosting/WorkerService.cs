@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Mqtt.Client;
 
 namespace StreamRnn.Worker.Hosting;

@@ -1,16 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 using StreamRnn.Detection;
 using StreamRnn.Engine;
 using StreamRnn.Engine.Replay;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Lab.Cli;
-using StreamRnn.Trainer;
 using StreamRnn.Trainer.Evaluation;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Worker.Verbs;
 

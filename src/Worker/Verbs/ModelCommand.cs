@@ -1,5 +1,5 @@
 using System.CommandLine;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
 using StreamRnn.Lab.Cli;
 using StreamRnn.Trainer.Recipes;
 

@@ -7,7 +7,7 @@ using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 using StreamRnn.Lab.Cli;
 using StreamRnn.Trainer.Evaluation;
 

@@ -4,8 +4,9 @@ using System.Text.Json;
 using StreamRnn.Engine;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Lab.Cli;
-using StreamRnn.Trainer;
+using StreamRnn.Trainer.Fit;
 using StreamRnn.Trainer.Recipes;
+using StreamRnn.Trainer.Runs;
 
 namespace StreamRnn.Worker.Verbs;
 

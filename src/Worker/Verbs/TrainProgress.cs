@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using StreamRnn.Trainer;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Worker.Verbs;
 

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Lab.Bench;
 
 namespace StreamRnn.Benchmarks.Cells;

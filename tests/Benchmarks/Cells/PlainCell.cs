@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Kernels;
+using StreamRnn.Cells.Layers;
 
 namespace StreamRnn.Benchmarks.Cells;
 

@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Lab.Bench;
 
 namespace StreamRnn.Benchmarks.Cells;

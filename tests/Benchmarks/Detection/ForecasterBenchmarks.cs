@@ -1,5 +1,7 @@
 using BenchmarkDotNet.Attributes;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Detection;
 using StreamRnn.Trainer.Recipes;
 

@@ -1,8 +1,11 @@
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Delivery;
 using StreamRnn.Ingest.Payloads;
-using StreamRnn.Ingest.Tests;
+using StreamRnn.Ingest.Tests.Ticks;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Benchmarks.Ingest;
 

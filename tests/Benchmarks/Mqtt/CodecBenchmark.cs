@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Benchmarks.Mqtt;
 

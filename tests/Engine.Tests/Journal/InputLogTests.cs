@@ -1,7 +1,8 @@
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Storage;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Engine.Tests.Journal;
 

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Recovery;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Journal;
 

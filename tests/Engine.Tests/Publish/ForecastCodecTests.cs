@@ -4,7 +4,8 @@ using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Tests.Stepping;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Publish;
 

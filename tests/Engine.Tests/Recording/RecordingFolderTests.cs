@@ -1,7 +1,8 @@
 using System.Text;
 using StreamRnn.Engine.Recording;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Recording;
 

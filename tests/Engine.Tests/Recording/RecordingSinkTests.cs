@@ -4,7 +4,7 @@ using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Recording;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Recording;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Engine.Tests.Recovery;
 

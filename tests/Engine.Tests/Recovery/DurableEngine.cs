@@ -10,7 +10,10 @@ using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
 using StreamRnn.Engine.Tests.Stepping;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Recovery;
 

@@ -7,7 +7,9 @@ using StreamRnn.Engine.Serving;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Tests.Stepping;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Recovery;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Publish;
@@ -8,7 +9,7 @@ using StreamRnn.Engine.Serving;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 
 namespace StreamRnn.Engine.Tests.Recovery;
 

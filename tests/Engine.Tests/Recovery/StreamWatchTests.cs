@@ -1,4 +1,5 @@
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Recovery;
 using StreamRnn.Engine.Tests.Stepping;

@@ -2,7 +2,8 @@ using System.Globalization;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Engine.Tests.Recovery;
 

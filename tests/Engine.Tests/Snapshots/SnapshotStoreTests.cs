@@ -3,7 +3,8 @@ using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Snapshots;
 using StreamRnn.Engine.Tests.Recovery;
 using StreamRnn.Engine.Tests.Storage;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Snapshots;
 

@@ -1,13 +1,16 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Stepping;
 

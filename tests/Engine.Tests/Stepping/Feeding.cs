@@ -1,5 +1,6 @@
 using StreamRnn.Engine.Stepping;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Stepping;
 

@@ -2,7 +2,9 @@ using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Stepping;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Stepping;
 

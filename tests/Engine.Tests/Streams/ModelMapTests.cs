@@ -1,7 +1,8 @@
 using System.Text;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Tests.Stepping;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Streams;
 

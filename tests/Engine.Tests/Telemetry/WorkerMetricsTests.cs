@@ -1,9 +1,9 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Engine.Tests.Telemetry;
 

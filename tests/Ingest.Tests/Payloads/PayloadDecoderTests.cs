@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Payloads;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Payloads;
 

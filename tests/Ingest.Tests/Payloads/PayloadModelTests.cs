@@ -2,6 +2,11 @@ using System.Globalization;
 using System.Text;
 using CsCheck;
 using Microsoft.Extensions.Logging.Abstractions;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Tests.Ticks;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Payloads;
 

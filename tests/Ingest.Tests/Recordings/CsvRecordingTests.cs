@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Text;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
+using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Recordings;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
 using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Lab.Tests.Devices;

@@ -1,5 +1,5 @@
 using System.Text;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Payloads;
 using StreamRnn.Ingest.Recordings;
 using StreamRnn.Lab.Devices;

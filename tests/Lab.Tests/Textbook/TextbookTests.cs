@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Lab.Textbook;
-using StreamRnn.Trainer;
+using StreamRnn.Trainer.Fit;
 
 namespace StreamRnn.Lab.Tests.Textbook;
 

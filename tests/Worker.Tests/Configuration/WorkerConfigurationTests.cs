@@ -3,9 +3,9 @@ using Microsoft.Extensions.Configuration;
 using StreamRnn.Engine;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
 

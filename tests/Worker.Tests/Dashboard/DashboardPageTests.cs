@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Telemetry;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Ticks;
 using StreamRnn.Worker.Dashboard;
 using StreamRnn.Worker.Hosting;
 

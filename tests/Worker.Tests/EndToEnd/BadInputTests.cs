@@ -3,7 +3,8 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Engine.Publish;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Intake;
 using StreamRnn.Lab.Bench;
 using StreamRnn.Worker.Configuration;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

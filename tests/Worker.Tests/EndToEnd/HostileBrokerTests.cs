@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

@@ -4,7 +4,7 @@ using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Recording;
 using StreamRnn.Engine.Replay;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Recordings;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
 using StreamRnn.Worker.Hosting;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Engine.Streams;
-using StreamRnn.Ingest;
+using StreamRnn.Ingest.Faults;
 
 namespace StreamRnn.Worker.Tests.EndToEnd;
 

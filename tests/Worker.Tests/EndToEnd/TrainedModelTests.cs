@@ -1,5 +1,7 @@
 using System.Globalization;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
+using StreamRnn.Cells.Sequence;
 using StreamRnn.Engine.Replay;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Ingest.Recordings;

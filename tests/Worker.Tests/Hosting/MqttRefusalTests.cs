@@ -1,4 +1,4 @@
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
 using StreamRnn.Worker.Configuration;
 using StreamRnn.Worker.Hosting;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 
 namespace StreamRnn.Worker.Tests.Verbs;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Xml.Linq;
-using StreamRnn.Cells;
+using StreamRnn.Cells.Files;
+using StreamRnn.Cells.Layers;
 using StreamRnn.Detection;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Worker.Tests.EndToEnd;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Mqtt.Broker;
 

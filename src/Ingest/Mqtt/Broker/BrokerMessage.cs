@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>A message kept beyond the call that brought it: shared by every subscriber's queue and by the retained store.</summary>

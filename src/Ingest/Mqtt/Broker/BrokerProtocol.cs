@@ -1,3 +1,7 @@
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>

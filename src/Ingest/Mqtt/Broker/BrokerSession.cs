@@ -1,3 +1,6 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>

@@ -1,4 +1,6 @@
 using System.Buffers;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Mqtt.Broker;
 

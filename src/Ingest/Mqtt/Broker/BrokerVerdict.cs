@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>Decision on a packet: continue, or end the connection, with the reason.</summary>

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Mqtt.Broker;
 

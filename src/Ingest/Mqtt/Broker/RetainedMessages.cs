@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>The last retained message of each topic, bounded in number and bytes. Not synchronised.</summary>

@@ -8,7 +8,9 @@ using MQTTnet.Diagnostics.Logger;
 using MQTTnet.Exceptions;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
+using StreamRnn.Ingest.Mqtt.Codec;
 using ControlPacket = MQTTnet.Packets.MqttPacket;
+using MqttPacket = StreamRnn.Ingest.Mqtt.Codec.MqttPacket;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 

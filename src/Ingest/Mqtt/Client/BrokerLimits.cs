@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>Limits from a broker's CONNACK, MQTT 5.0 section 3.2.2.3; an absent limit is none, as in MQTT 3.1.1.</summary>

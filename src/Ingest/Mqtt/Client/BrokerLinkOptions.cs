@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>A filter to receive by.</summary>

@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>The end of a connection, and what had happened to our messages on it.</summary>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using MQTTnet;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 

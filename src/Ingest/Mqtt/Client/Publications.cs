@@ -1,4 +1,5 @@
 using System.Text;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Logging;
+using StreamRnn.Ingest.Faults;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Mqtt.Client;
 

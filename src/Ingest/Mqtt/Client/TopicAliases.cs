@@ -1,3 +1,5 @@
+using StreamRnn.Ingest.Mqtt.Codec;
+
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>Topics the broker gave numbers to on this connection, MQTT 5.0 section 3.3.2.3.4.</summary>

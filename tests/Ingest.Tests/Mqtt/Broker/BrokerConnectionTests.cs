@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Tests.Mqtt.Codec;
+using StreamRnn.Ingest.Tests.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

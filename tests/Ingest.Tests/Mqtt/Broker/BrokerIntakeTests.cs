@@ -1,5 +1,7 @@
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Tests.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Text;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Tests.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

@@ -1,5 +1,5 @@
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Tests.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

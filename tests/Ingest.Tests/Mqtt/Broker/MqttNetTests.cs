@@ -2,7 +2,9 @@ using System.Text;
 using MQTTnet;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
+using StreamRnn.Ingest.Faults;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Tests.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

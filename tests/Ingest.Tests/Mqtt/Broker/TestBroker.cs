@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Broker;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

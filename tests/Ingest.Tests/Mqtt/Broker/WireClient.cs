@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using StreamRnn.Ingest.Mqtt;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Broker;
 

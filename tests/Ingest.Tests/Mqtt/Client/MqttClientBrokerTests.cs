@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 

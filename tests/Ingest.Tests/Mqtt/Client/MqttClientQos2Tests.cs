@@ -1,7 +1,9 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Tests.Mqtt.Delivery;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 

@@ -1,6 +1,8 @@
 using System.Text;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
+using StreamRnn.Ingest.Mqtt.Delivery;
+using StreamRnn.Ingest.Tests.Ticks;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 

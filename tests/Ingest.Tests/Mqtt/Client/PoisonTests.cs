@@ -1,7 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 

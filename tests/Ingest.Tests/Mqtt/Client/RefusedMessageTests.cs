@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
-using StreamRnn.Ingest.Mqtt;
 using StreamRnn.Ingest.Mqtt.Client;
+using StreamRnn.Ingest.Mqtt.Codec;
 
 namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 
