@@ -34,7 +34,7 @@ public abstract class ValueEncoder
 }
 
 /// <summary>The value less a fixed mean, by a fixed deviation; the first output is the next value in the same measure.</summary>
-public sealed class ZScoreEncoder(double mean, double deviation) : ValueEncoder
+internal sealed class ZScoreEncoder(double mean, double deviation) : ValueEncoder
 {
     /// <summary>Far beyond any value that was learned from, and no infinity: one times a weight of zero would be no number for ever after.</summary>
     private const double Largest = 1e30;

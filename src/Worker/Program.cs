@@ -5,21 +5,27 @@ using StreamRnn.Lab.Cli;
 using StreamRnn.Worker.Demo;
 using StreamRnn.Worker.Verbs;
 
-RootCommand streamrnn = new("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
-{
-    RunCommand.Create(),
-    DemoCommand.Create(),
-    ConfigCommand.Create(),
-    HealthCommand.Create(),
-    ReplayCommand.Create(),
-    TrainCommand.Create(),
-    EvaluateCommand.Create(),
-    NabCommand.Create(),
-    ModelCommand.Create(),
-    PublishCommand.Create(),
-    BenchCommand.Create(),
-    StateCommand.Create(),
-    ChaosCommand.Create(),
-};
+namespace StreamRnn.Worker;
 
-return await CommandLine.RunAsync(streamrnn, args);
+/// <summary>The streamrnn command: its verbs.</summary>
+internal static class Program
+{
+    private static Task<int> Main(string[] args) => CommandLine.RunAsync(
+        new RootCommand("Turns live ticks into forecasts and anomaly scores with recurrent cells that never forget.")
+        {
+            RunCommand.Create(),
+            DemoCommand.Create(),
+            ConfigCommand.Create(),
+            HealthCommand.Create(),
+            ReplayCommand.Create(),
+            TrainCommand.Create(),
+            EvaluateCommand.Create(),
+            NabCommand.Create(),
+            ModelCommand.Create(),
+            PublishCommand.Create(),
+            BenchCommand.Create(),
+            StateCommand.Create(),
+            ChaosCommand.Create(),
+        },
+        args);
+}

@@ -3,7 +3,7 @@ using StreamRnn.Cells.Kernels;
 namespace StreamRnn.Cells.Layers;
 
 /// <summary>Converts the raw outputs of a head into quantities.</summary>
-public static class Heads
+internal static class Heads
 {
     /// <param name="head">What the outputs are.</param>
     /// <param name="raw">[outputs] as a step gives them.</param>

@@ -11,7 +11,7 @@ namespace StreamRnn.Engine.Publish;
 /// for that, never a shard.
 /// </summary>
 /// <param name="publishAfter">Outputs up to this position of the log have been published by an earlier run.</param>
-public sealed class Publisher(
+internal sealed class Publisher(
     ForecastQueue queue, WorkerMetrics metrics, ITickLog log, long publishAfter, params IReadOnlyList<IForecastSink> sinks)
 {
     private readonly IForecastSink[] _sinks = [.. sinks];

@@ -16,7 +16,7 @@ namespace StreamRnn.Ingest.Payloads;
 /// times only from 2000 to 2100 and are values like others else. Elements of arrays inside the object are steps 0, 1, 2... Where payloads
 /// are numbered, the number is <c>seq</c>, else <c>n</c>, at the top: a whole number, 12.0 and 1e3 too; neither is a value.
 /// </remarks>
-public static class JsonPayload
+internal static class JsonPayload
 {
     public const int MaximumDepth = 4;
     public const int MaximumLeaves = 64;

@@ -6,7 +6,7 @@ namespace StreamRnn.Ingest.Payloads;
 /// Recognises a payload by its first character and has it decoded: an object is <see cref="JsonPayload"/>, an array of objects
 /// <see cref="SenMlPayload"/>, anything else is tried as <see cref="PlainPayload"/>. No state.
 /// </summary>
-public static class PayloadDecoder
+internal static class PayloadDecoder
 {
     /// <param name="arrival">Nanoseconds since 1970.</param>
     /// <param name="zone">Of times in text that name none.</param>

@@ -8,7 +8,7 @@ namespace StreamRnn.Ingest.Payloads;
 /// The whole payload is one number, as Homie, ESPHome, Telegraf and scripts send it: <c>21.5</c>, also <c>true</c> and <c>false</c>. The
 /// stream is the topic, the time the arrival.
 /// </summary>
-public static class PlainPayload
+internal static class PlainPayload
 {
     // More digits than any double has are read exactly too, but a megabyte of them is no measurement.
     private const int LongestNumber = 1024;

@@ -4,13 +4,13 @@ namespace StreamRnn.Ingest.Payloads;
 
 /// <summary>One value that a payload holds: where in the payload, what, and when.</summary>
 /// <param name="Time">Event time in nanoseconds since 1970, or <see cref="ReadingBuffer.NoTime"/> where the payload names none.</param>
-public readonly record struct Reading(int PathStart, int PathLength, double Value, long Time);
+internal readonly record struct Reading(int PathStart, int PathLength, double Value, long Time);
 
 /// <summary>
 /// What a decoder found in one payload: the values that can be stepped, and how many could not and why. Reused from payload to payload
 /// by the one thread that decodes.
 /// </summary>
-public sealed class ReadingBuffer
+internal sealed class ReadingBuffer
 {
     /// <summary>The payload names no time: the arrival is the event time.</summary>
     public const long NoTime = long.MinValue;

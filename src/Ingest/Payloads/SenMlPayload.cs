@@ -15,7 +15,7 @@ namespace StreamRnn.Ingest.Payloads;
 /// data (<c>vs vd</c>) are refused one by one. A pack of a version above 10, or with a label that ends in '_' and so must be understood,
 /// is refused whole (sections 4.4 and 4.3).
 /// </remarks>
-public static class SenMlPayload
+internal static class SenMlPayload
 {
     public const int MaximumRecords = ReadingBuffer.Capacity;
     private const int Version = 10;

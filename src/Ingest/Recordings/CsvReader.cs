@@ -7,7 +7,7 @@ namespace StreamRnn.Ingest.Recordings;
 /// most frequent of comma, semicolon and tab; a byte order mark is skipped; quoted fields may hold separators, line ends and "".
 /// </summary>
 /// <remarks>Only the longest row is held in memory. An empty line is a row where the file has one column and nothing otherwise.</remarks>
-public sealed class CsvReader : IDisposable
+internal sealed class CsvReader : IDisposable
 {
     /// <summary>A longer row is a quotation mark that was never closed.</summary>
     public const int LongestRowBytes = 1 << 20;

@@ -7,7 +7,7 @@ namespace StreamRnn.Ingest.Ticks;
 /// Hashes bytes to 64 bits: eight bytes a round, multiplied to 128 bits and folded, as in the wyhash family. Fast and well spread; no
 /// protection against an attacker who has the seed. The input log holds such hashes: the function never changes.
 /// </summary>
-public static class ContentHash
+internal static class ContentHash
 {
     public static ulong Of(ReadOnlySpan<byte> bytes, ulong seed)
     {

@@ -9,7 +9,7 @@ namespace StreamRnn.Lab.Textbook;
 /// <summary>A recording to forecast one step ahead.</summary>
 /// <param name="Times">Nanoseconds since 1970.</param>
 /// <param name="Values">Without gaps.</param>
-public sealed record TextbookSeries(string Name, long[] Times, double[] Values);
+internal sealed record TextbookSeries(string Name, long[] Times, double[] Values);
 
 /// <summary>Forecasting the next value of a recording: learned on the first part in time, scored on the rest.</summary>
 internal sealed class NextValue

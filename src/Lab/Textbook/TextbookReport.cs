@@ -11,7 +11,7 @@ using static System.FormattableString;
 namespace StreamRnn.Lab.Textbook;
 
 /// <summary>Amount of work for the pictures.</summary>
-public sealed record TextbookSettings
+internal sealed record TextbookSettings
 {
     /// <summary>Steps of a window of the adding problem.</summary>
     public int Steps { get; init; } = 100;
@@ -31,7 +31,7 @@ public sealed record TextbookSettings
 /// Textbook claims about recurrent cells, reproduced: the gradient of a plain RNN vanishes and that of gated cells need not; GRU compared
 /// with LSTM; clipping keeps an exploding run finite.
 /// </summary>
-public sealed class TextbookReport
+internal sealed class TextbookReport
 {
     private const double Solved = 0.01;   // mean squared error, a sixteenth of answering 1
     private const int Averaged = 25;      // batches, in curves

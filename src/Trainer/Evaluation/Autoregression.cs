@@ -7,7 +7,7 @@ namespace StreamRnn.Trainer.Evaluation;
 ///   (y_t - m) / s = b + sum over i of w_i (y_(t - horizon - i) - m) / s, with mean m and standard deviation s of those rows.
 /// A gap (NaN) is bridged by the last value before it where it is a lag, and is never a target.
 /// </summary>
-public sealed class Autoregression
+internal sealed class Autoregression
 {
     /// <summary>
     /// Weight of the squared weights beside the sum of squared errors, in units of the standardised values. Enough to keep two lags that say

@@ -4,7 +4,7 @@ namespace StreamRnn.Trainer.Evaluation;
 /// Forecasts that need no model. Entry t of a result is the forecast of row t made from the rows up to t - horizon; NaN where nothing is
 /// known yet. A gap (NaN) in the values is bridged by the last value before it.
 /// </summary>
-public static class Baselines
+internal static class Baselines
 {
     /// <summary>The value stays as it is.</summary>
     public static double[] Persistence(ReadOnlySpan<double> values, int horizon = 1) => Shifted(values, horizon);

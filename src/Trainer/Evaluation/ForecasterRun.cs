@@ -7,7 +7,7 @@ using StreamRnn.Trainer.Fit;
 namespace StreamRnn.Trainer.Evaluation;
 
 /// <summary>Steps a whole series as the worker does and keeps what was forecast for each row.</summary>
-public static class ForecasterRun
+internal static class ForecasterRun
 {
     /// <summary>Every verdict.</summary>
     public static Verdict[] Step(Forecaster forecaster, Series series)

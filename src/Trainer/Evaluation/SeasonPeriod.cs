@@ -1,7 +1,7 @@
 namespace StreamRnn.Trainer.Evaluation;
 
 /// <summary>Finds how many rows a season takes.</summary>
-public static class SeasonPeriod
+internal static class SeasonPeriod
 {
     private const double Day = 86_400e9;   // nanoseconds
 

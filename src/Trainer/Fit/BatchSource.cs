@@ -7,7 +7,7 @@ namespace StreamRnn.Trainer.Fit;
 /// <param name="Inputs">[rows, InputSize].</param>
 /// <param name="TargetSize">Targets of a row.</param>
 /// <param name="Targets">[rows, TargetSize]; NaN where there is none.</param>
-public sealed record Sequence(int InputSize, float[] Inputs, int TargetSize, float[] Targets)
+internal sealed record Sequence(int InputSize, float[] Inputs, int TargetSize, float[] Targets)
 {
     public int Count => Inputs.Length / InputSize;
 
@@ -51,7 +51,7 @@ public abstract class BatchSource
 /// Windows of equal length in random order, each from the zero state. Where every step has outputs, the first ones may go unscored: a
 /// network that streams is never as new as a window's first steps.
 /// </summary>
-public sealed class ShuffledWindows : BatchSource
+internal sealed class ShuffledWindows : BatchSource
 {
     private const ulong Order = 1;
 
@@ -132,7 +132,7 @@ public sealed class ShuffledWindows : BatchSource
 /// Contiguous lanes, stepped side by side in pieces. A piece starts from the final state of the one before, so the state spans the whole
 /// lane while the gradient stays within a piece.
 /// </summary>
-public sealed class ContiguousLanes : BatchSource
+internal sealed class ContiguousLanes : BatchSource
 {
     private const ulong Shift = 2;
 

@@ -122,7 +122,7 @@ public abstract record Loss
 }
 
 /// <summary>Squared near zero and absolute beyond <paramref name="Delta"/>: e^2 / 2, or Delta (|e| - Delta / 2).</summary>
-public sealed record HuberLoss(double Delta = 1) : Loss
+internal sealed record HuberLoss(double Delta = 1) : Loss
 {
     public override int OutputsPerTarget => 1;
 
@@ -136,7 +136,7 @@ public sealed record HuberLoss(double Delta = 1) : Loss
 }
 
 /// <summary>The mean over quantile levels q of max(q (y - f), (q - 1)(y - f)) (Koenker and Bassett 1978); one output per level.</summary>
-public sealed record PinballLoss(IReadOnlyList<double> Levels) : Loss
+internal sealed record PinballLoss(IReadOnlyList<double> Levels) : Loss
 {
     public override int OutputsPerTarget => Levels.Count;
 
@@ -156,7 +156,7 @@ public sealed record PinballLoss(IReadOnlyList<double> Levels) : Loss
 }
 
 /// <summary>-ln of the softmax probability of the target's class; one logit per class.</summary>
-public sealed record CrossEntropyLoss(int Classes) : Loss
+internal sealed record CrossEntropyLoss(int Classes) : Loss
 {
     public override int OutputsPerTarget => Classes;
 

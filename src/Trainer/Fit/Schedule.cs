@@ -21,7 +21,7 @@ public abstract record Schedule
 }
 
 /// <summary>Multiplies the rate by <paramref name="Gamma"/> every so many epochs.</summary>
-public sealed record StepSchedule(int Epochs, double Gamma = 0.1) : Schedule
+internal sealed record StepSchedule(int Epochs, double Gamma = 0.1) : Schedule
 {
     public override double Factor(int epoch, IReadOnlyList<double> validation)
     {
@@ -33,7 +33,7 @@ public sealed record StepSchedule(int Epochs, double Gamma = 0.1) : Schedule
 }
 
 /// <summary>Half a cosine from 1 down to <paramref name="Minimum"/> over so many epochs (Loshchilov and Hutter, arXiv:1608.03983, without restarts).</summary>
-public sealed record CosineSchedule(int Epochs, double Minimum = 0) : Schedule
+internal sealed record CosineSchedule(int Epochs, double Minimum = 0) : Schedule
 {
     public override double Factor(int epoch, IReadOnlyList<double> validation) =>
         Minimum + (1 - Minimum) * 0.5 * (1 + Elementary.SinCos(0.5 * Math.Min(epoch, Epochs) / Epochs).Cos);
@@ -43,7 +43,7 @@ public sealed record CosineSchedule(int Epochs, double Minimum = 0) : Schedule
 /// Multiplies the rate by <paramref name="Gamma"/> when more than <paramref name="Patience"/> epochs in a row have not improved on the best
 /// validation loss by a share of 1e-4; PyTorch's ReduceLROnPlateau.
 /// </summary>
-public sealed record PlateauSchedule(int Patience = 10, double Gamma = 0.1, double Minimum = 1e-4) : Schedule
+internal sealed record PlateauSchedule(int Patience = 10, double Gamma = 0.1, double Minimum = 1e-4) : Schedule
 {
     private const double Threshold = 1e-4;
 

@@ -11,7 +11,7 @@ public readonly record struct RowRange(int Start, int End)
 }
 
 /// <summary>Training would see what it is measured on.</summary>
-public sealed class LeakException(string message) : InvalidOperationException(message);
+internal sealed class LeakException(string message) : InvalidOperationException(message);
 
 /// <summary>
 /// A series cut in time: training, then validation (stops the training and chooses the model), then test (measured once, at the end). Before

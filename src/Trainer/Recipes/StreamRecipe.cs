@@ -14,7 +14,7 @@ namespace StreamRnn.Trainer.Recipes;
 /// distribution of the change to come, for several horizons, comes out. See <see cref="StreamEncoder"/>. The untrained network says nothing, so
 /// that training starts from the linear forecast and is kept only where validation rows say that it is better.
 /// </summary>
-public sealed class StreamRecipe : Recipe
+internal sealed class StreamRecipe : Recipe
 {
     /// <summary>First steps of a shuffled window that are not learned from: the state is emptier there than it ever is in a stream.</summary>
     private const int EmptySteps = 8;

@@ -14,7 +14,7 @@ namespace StreamRnn.Trainer.Recipes;
 /// layers of 50 with dropout 0.2, dense layers of 25 and 1, Adam, mean squared error, batches of 32, 50 epochs, the first 80 % in time for
 /// training. Its models are for windows; the worker streams those of the stream recipe.
 /// </summary>
-public sealed class Window60Recipe : Recipe
+internal sealed class Window60Recipe : Recipe
 {
     private const int DenseUnits = 25;
 

@@ -5,7 +5,7 @@ using StreamRnn.Ingest.Mqtt.Client;
 namespace StreamRnn.Worker.Configuration;
 
 /// <summary>The embedded broker: devices connect straight to the worker, and so do the readers of forecasts.</summary>
-public sealed record BrokerOptions : IValidatableObject
+internal sealed record BrokerOptions : IValidatableObject
 {
     /// <summary>Starts the broker inside the worker. Exclusive with <c>Mqtt:Host</c>: a worker has one way in.</summary>
     public bool Enabled { get; init; }

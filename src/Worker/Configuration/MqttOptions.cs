@@ -8,7 +8,7 @@ using StreamRnn.Ingest.Mqtt.Codec;
 namespace StreamRnn.Worker.Configuration;
 
 /// <summary>The broker that ticks come from and forecasts go to.</summary>
-public sealed record MqttOptions : IValidatableObject
+internal sealed record MqttOptions : IValidatableObject
 {
     private static readonly IReadOnlyList<SubscriptionOptions> Everything = [new() { Filter = "#" }];
 
@@ -137,7 +137,7 @@ public sealed record MqttOptions : IValidatableObject
 }
 
 /// <summary>Encryption of the connection to the broker.</summary>
-public sealed record TlsOptions : IValidatableObject
+internal sealed record TlsOptions : IValidatableObject
 {
     /// <summary>
     /// Encrypts the connection; the usual port is then 8883. Without it names, passwords and values can be read on the way.
@@ -175,7 +175,7 @@ public sealed record TlsOptions : IValidatableObject
 }
 
 /// <summary>Authentication of MQTT 5 beside user name and password, for methods whose proof is one token.</summary>
-public sealed record AuthOptions : IValidatableObject
+internal sealed record AuthOptions : IValidatableObject
 {
     /// <summary>Name of the method that the broker knows. Without it there is none.</summary>
     public string? Method { get; init; }
@@ -193,7 +193,7 @@ public sealed record AuthOptions : IValidatableObject
 }
 
 /// <summary>The request that opens a WebSocket, where <c>Mqtt:Host</c> is a URL with <c>ws:</c> or <c>wss:</c>.</summary>
-public sealed record WebSocketOptions : IValidatableObject
+internal sealed record WebSocketOptions : IValidatableObject
 {
     /// <summary>Headers of the request, each <c>Name: value</c>, as a load balancer may ask for.</summary>
     public IReadOnlyList<string> Headers { get; init; } = [];
@@ -213,7 +213,7 @@ public sealed record WebSocketOptions : IValidatableObject
 }
 
 /// <summary>One subscription, with the rule and the model of its streams.</summary>
-public sealed record SubscriptionOptions : RuleOptions
+internal sealed record SubscriptionOptions : RuleOptions
 {
     /// <summary>
     /// Topic filter: <c>plant/+/pressure</c>, <c>tele/#</c>, <c>$share/GROUP/tele/#</c>. Two that overlap are refused: a broker may deliver

@@ -11,7 +11,7 @@ namespace StreamRnn.Worker.Configuration;
 /// The section <c>StreamRnn</c> of appsettings.json, of the environment (<c>StreamRnn__Mqtt__Host</c>) and, for the common ones, the
 /// options of <c>run</c>. Later sources win over earlier ones; defaults are what is written here.
 /// </summary>
-public sealed record StreamRnnOptions : IValidatableObject
+internal sealed record StreamRnnOptions : IValidatableObject
 {
     public const string Section = "StreamRnn";
 
@@ -136,7 +136,7 @@ public sealed record StreamRnnOptions : IValidatableObject
 }
 
 /// <summary>The model of the streams that match a pattern.</summary>
-public sealed record ModelOptions : IValidatableObject
+internal sealed record ModelOptions : IValidatableObject
 {
     /// <summary>
     /// Topic filter over stream names: <c>plant/+/pressure</c>, <c>meters/#</c>, <c>meters/+:power</c>. Without a colon it covers all
@@ -159,7 +159,7 @@ public sealed record ModelOptions : IValidatableObject
 }
 
 /// <summary>Liveness, readiness, start-up and status over HTTP, for whatever restarts the process.</summary>
-public sealed record ProbesOptions : IValidatableObject
+internal sealed record ProbesOptions : IValidatableObject
 {
     /// <summary>TCP port of <c>/healthz/live</c>, <c>ready</c>, <c>startup</c> and <c>status</c>; 0 opens none.</summary>
     [Range(0, 65535)]
@@ -179,7 +179,7 @@ public sealed record ProbesOptions : IValidatableObject
 }
 
 /// <summary>A page that shows streams, forecasts and anomalies as they come. It answers the probes too.</summary>
-public sealed record DashboardOptions : IValidatableObject
+internal sealed record DashboardOptions : IValidatableObject
 {
     /// <summary>Streams the page can show; of more, the first ones.</summary>
     public const int MaximumStreams = 10_000;

@@ -7,7 +7,7 @@ namespace StreamRnn.Worker.Dashboard;
 /// <summary>State of the worker for the page.</summary>
 /// <param name="Link">Description of the source of ticks.</param>
 /// <param name="Streams">Streams that have been seen.</param>
-public readonly record struct WorkerStatus(string Link, bool Ready, int Streams, long Accepted, long Stepped, long Published, long Refused)
+internal readonly record struct WorkerStatus(string Link, bool Ready, int Streams, long Accepted, long Stepped, long Published, long Refused)
 {
     /// <summary>Reason that no ticks can arrive; null where none is known.</summary>
     public string? Trouble { get; init; }

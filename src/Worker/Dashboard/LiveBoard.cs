@@ -12,7 +12,7 @@ namespace StreamRnn.Worker.Dashboard;
 /// thread; nothing allocates after a stream's first forecast.
 /// </summary>
 /// <param name="capacity">Streams kept, the first ones; the rest are only counted. Each takes <see cref="BytesPerStream"/>.</param>
-public sealed class LiveBoard(StreamDirectory directory, int capacity) : IForecastSink
+internal sealed class LiveBoard(StreamDirectory directory, int capacity) : IForecastSink
 {
     /// <summary>Points kept of each stream, for its small curve.</summary>
     public const int CurveLength = 60;
@@ -144,22 +144,22 @@ public sealed class LiveBoard(StreamDirectory directory, int capacity) : IForeca
 /// <param name="Top">At most so many.</param>
 /// <param name="Search">Part of the name, in any case; empty for all.</param>
 /// <param name="BySurprise">Those with the most recent surprise first, else in order of arrival.</param>
-public sealed record BoardQuery(int Top, string Search = "", bool BySurprise = false);
+internal sealed record BoardQuery(int Top, string Search = "", bool BySurprise = false);
 
 /// <param name="Matching">Streams that match, shown or not.</param>
 /// <param name="Kept">Streams of which there is something to show.</param>
-public sealed record BoardView(IReadOnlyList<StreamRow> Streams, IReadOnlyList<AnomalyLine> Anomalies, int Matching, int Kept);
+internal sealed record BoardView(IReadOnlyList<StreamRow> Streams, IReadOnlyList<AnomalyLine> Anomalies, int Matching, int Kept);
 
 /// <summary>The latest of one stream.</summary>
 /// <param name="Time">Event time, nanoseconds since 1970 UTC.</param>
 /// <param name="Curve">The last points, oldest first.</param>
-public sealed record StreamRow(string Name, long Time, double Value, Verdict Verdict, IReadOnlyList<CurvePoint> Curve);
+internal sealed record StreamRow(string Name, long Time, double Value, Verdict Verdict, IReadOnlyList<CurvePoint> Curve);
 
 /// <summary>A value beside what was predicted for it; NaN where nothing was.</summary>
-public readonly record struct CurvePoint(double Value, double Forecast, bool Alarm);
+internal readonly record struct CurvePoint(double Value, double Forecast, bool Alarm);
 
 /// <summary>One anomaly, with what it is made of.</summary>
-public sealed record AnomalyLine(string Stream, long Time, double Value, Verdict Verdict)
+internal sealed record AnomalyLine(string Stream, long Time, double Value, Verdict Verdict)
 {
     /// <summary>The kind of evidence that weighed most, in nats.</summary>
     public (string Kind, float Nats) Strongest

@@ -1,10 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using ArchUnitNET.Domain;
-using ArchUnitNET.Domain.Extensions;
-using ArchUnitNET.Loader;
 using Microsoft.Extensions.Logging;
-using Assembly = System.Reflection.Assembly;
 
 namespace StreamRnn.Worker.Tests.Architecture;
 
@@ -16,13 +13,15 @@ public partial class FloorsTests
 {
     private static readonly Drawing Drawn = Drawing.Read();
 
-    private static readonly Lazy<Use[]> Uses = new(Read);
+    /// <summary>A type of one namespace uses one of another.</summary>
+    private static readonly Lazy<(string From, string To, string Example)[]> Uses = new(() =>
+        [.. Product.Uses.Value.Select(use => (use.From.Namespace.FullName, use.To.Namespace.FullName, $"{use.From.FullName} uses {use.To.FullName}")).Where(use => use.Item1 != use.Item2)]);
 
     public static TheoryData<string> Assemblies => [.. Drawn.Assemblies];
 
     [Fact]
     public void Every_assembly_is_drawn() =>
-        Assert.Equal(Directory.GetFiles(AppContext.BaseDirectory, "*.dll").Select(NameOf).OfType<string>().Order(), Drawn.Assemblies.Order());
+        Assert.Equal(Product.Assemblies, Drawn.Assemblies.Order(StringComparer.Ordinal));
 
     [Fact]
     public void Assemblies_use_each_other_along_the_drawn_arrows_and_every_arrow_is_needed()
@@ -78,19 +77,16 @@ public partial class FloorsTests
 
     [Theory, MemberData(nameof(Assemblies))]
     public void No_type_has_the_name_of_its_room(string assembly) =>
-        Assert.DoesNotContain(Load(assembly).GetTypes(), type => !type.IsNested && type.Namespace?.EndsWith("." + type.Name, StringComparison.Ordinal) == true);
-
-    [Fact]
-    public void An_executable_has_no_public_type() => Assert.Empty(Load("Worker").GetExportedTypes());
+        Assert.DoesNotContain(Product.Load(assembly).GetTypes(), type => !type.IsNested && type.Namespace?.EndsWith("." + type.Name, StringComparison.Ordinal) == true);
 
     [Fact]
     public void Cells_references_only_the_base_library() =>
-        Assert.All(Load("Cells").GetReferencedAssemblies(), reference => Assert.StartsWith("System.", reference.Name, StringComparison.Ordinal));
+        Assert.All(Product.Load("Cells").GetReferencedAssemblies(), reference => Assert.StartsWith("System.", reference.Name, StringComparison.Ordinal));
 
     [Fact]
     public void A_number_stands_for_one_line_of_the_log()
     {
-        int[] ids = [.. Drawn.Assemblies.SelectMany(assembly => Load(assembly).GetTypes())
+        int[] ids = [.. Drawn.Assemblies.SelectMany(assembly => Product.Load(assembly).GetTypes())
             .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
             .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>())
             .OfType<LoggerMessageAttribute>()
@@ -99,27 +95,8 @@ public partial class FloorsTests
         Assert.Equal(ids.Length, ids.Distinct().Count());
     }
 
-    private static Use[] Read()
-    {
-        ArchLoader loader = new();
-        foreach (string assembly in Drawn.Assemblies)
-            loader.LoadAssembly(Load(assembly));
-        IEnumerable<Use> all = from type in loader.Build().Types
-                               let a = type.Namespace.FullName
-                               where IsOurs(a)
-                               from dependency in type.Dependencies
-                               where dependency.Target is not GenericParameter   // it knows them by name, one for all types
-                               let b = dependency.Target.Namespace?.FullName ?? ""
-                               where IsOurs(b) && a != b
-                               select new Use(a, b, $"{type.FullName} uses {dependency.Target.FullName}");
-        return [.. all.DistinctBy(use => use.Example)];
-    }
-
-    private static IEnumerable<Use> Within(string assembly) =>
+    private static IEnumerable<(string From, string To, string Example)> Within(string assembly) =>
         Uses.Value.Where(use => AssemblyOf(use.From) == assembly && AssemblyOf(use.To) == assembly);
-
-    // The program's top-level statements have no namespace.
-    private static bool IsOurs(string name) => name.StartsWith("StreamRnn.", StringComparison.Ordinal);
 
     private static string AssemblyOf(string name) => name.Split('.')[1];
 
@@ -131,19 +108,6 @@ public partial class FloorsTests
             : Drawn.Rooms(assembly).FirstOrDefault(room => folder == room || folder.StartsWith(room + "/", StringComparison.Ordinal)) ?? folder;
     }
 
-    private static Assembly Load(string assembly) =>
-        Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, assembly == "Worker" ? "streamrnn.dll" : $"StreamRnn.{assembly}.dll"));
-
-    private static string? NameOf(string file) => Path.GetFileNameWithoutExtension(file) switch
-    {
-        "streamrnn" => "Worker",
-        string name when name.StartsWith("StreamRnn.", StringComparison.Ordinal) && !name.EndsWith(".Tests", StringComparison.Ordinal) && name != "StreamRnn.Support" => name["StreamRnn.".Length..],
-        _ => null,
-    };
-
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex Declaration();
-
-    /// <summary>A namespace uses another of ours, by one of its types.</summary>
-    private sealed record Use(string From, string To, string Example);
 }

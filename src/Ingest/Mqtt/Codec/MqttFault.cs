@@ -69,7 +69,7 @@ public enum MqttFault
     SubscriptionOptions = 21,
 }
 
-public static class MqttFaults
+internal static class MqttFaults
 {
     /// <summary>Reason code for DISCONNECT or CONNACK in MQTT 5.</summary>
     public static MqttReasonCode ToReasonCode(this MqttFault fault) => fault switch
