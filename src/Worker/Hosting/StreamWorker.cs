@@ -38,11 +38,13 @@ internal sealed class StreamWorker : IDisposable
     private readonly RecordingSink? _recording;
     private readonly TickRouter _router;
     private readonly ILogger _logger;
+    private readonly Lock _leaving = new();
     private ControlSocket? _control;
     private readonly long _known;
     private long _heldAtStart;
     private bool _started;
     private bool _stopped;
+    private bool _left;
     private string? _failure;
 
     /// <param name="watchedStreams">Streams whose latest is kept on the <see cref="Board"/>; 0 where nobody watches.</param>
@@ -197,9 +199,8 @@ internal sealed class StreamWorker : IDisposable
     /// </summary>
     public void Stop()
     {
-        if (_stopped || Failure is not null)
+        if (Failure is not null || Interlocked.Exchange(ref _stopped, true))
             return;
-        _stopped = true;
         _durable?.Refuse();
         _control?.Dispose();
         _gate.Close();
@@ -211,11 +212,16 @@ internal sealed class StreamWorker : IDisposable
         _durable?.Dispose();
     }
 
+    /// <summary>Any thread, also while another is at it: where a stop has run out of time it goes on, and the host disposes of what it has made.</summary>
     public void Dispose()
     {
         Stop();
-        if (Failure is null)
-            Link.Dispose();
+        lock (_leaving)
+        {
+            if (Failure is null && !_left)
+                Link.Dispose();
+            _left = true;
+        }
     }
 
     /// <summary>A message as it arrives, on the thread that read it.</summary>

@@ -39,6 +39,24 @@ public sealed class StopTests : IDisposable
         Assert.All(values, stream => Assert.Equal(Enumerable.Range(0, Ticks / Streams).Select(value => (double)value), stream.Value));
     }
 
+    /// <summary>As where a stop has run out of time and goes on while the host disposes of the worker.</summary>
+    [Fact]
+    public async Task Two_threads_may_dispose_of_a_worker_at_once()
+    {
+        for (int round = 0; round < 20; round++)
+        {
+            using WorkerInProcess worker = WorkerInProcess.Connected(_mosquitto.Port, "plant/#");
+            using Barrier both = new(2);
+            await Task.WhenAll(Task.Run(Dispose), Task.Run(Dispose));
+
+            void Dispose()
+            {
+                both.SignalAndWait();
+                worker.Worker.Dispose();
+            }
+        }
+    }
+
     [Fact]
     public void After_a_kill_every_tick_that_was_not_acknowledged_comes_again()
     {
