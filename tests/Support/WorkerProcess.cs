@@ -86,12 +86,14 @@ public sealed class WorkerProcess : IDisposable
     public void WaitForStatus(Func<JsonElement, bool> condition, string what)
     {
         using HttpClient http = new();
+        string last = "";
         Wait.Until(() =>
         {
             Assert.False(HasExited, Log);
-            using JsonDocument status = JsonDocument.Parse(http.GetStringAsync(Probe("status")).Result);
+            last = http.GetStringAsync(Probe("status")).Result;
+            using JsonDocument status = JsonDocument.Parse(last);
             return condition(status.RootElement);
-        }, what);
+        }, () => $"{what}\n{last}\n{Log}");
     }
 
     private Uri Probe(string name) => new($"http://127.0.0.1:{_probes}/healthz/{name}");

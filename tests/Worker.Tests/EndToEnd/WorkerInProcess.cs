@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StreamRnn.Engine.Streams;
 using StreamRnn.Engine.Telemetry;
@@ -35,7 +36,7 @@ internal sealed class WorkerInProcess : IDisposable
     public static WorkerInProcess Connected(int port, string filter, Func<StreamRnnOptions, StreamRnnOptions>? change = null)
     {
         WorkerInProcess worker = Connecting(port, filter, change);
-        Wait.Until(() => worker.Worker.IsReady, "the worker is ready");
+        worker.Until(() => worker.Worker.IsReady, "the worker is ready");
         return worker;
     }
 
@@ -52,6 +53,22 @@ internal sealed class WorkerInProcess : IDisposable
                 Subscriptions = [new SubscriptionOptions { Filter = filter }],
             },
         }), clock);
+
+    /// <summary>Messages that wait for the broker's confirmation: outputs and the status.</summary>
+    public int UnconfirmedCount
+    {
+        get
+        {
+            using JsonDocument status = JsonDocument.Parse(Worker.WriteStatus());
+            return status.RootElement.GetProperty("metrics").GetProperty("streamrnn.messages.unconfirmed").GetProperty("mqtt_out").GetInt32();
+        }
+    }
+
+    /// <summary>Waits, and where it was for nothing says what the worker has counted and logged.</summary>
+    public void Until(Func<bool> condition, string what, int seconds = 20) => Wait.Until(
+        condition,
+        () => $"{what}\n{Worker.Status}\n{Worker.Outputs}\nowed {Worker.OwedForecastCount}, failure: {Worker.Failure ?? "none"}\n{string.Join('\n', Log.AtLeast(LogLevel.Information))}",
+        seconds);
 
     public void Dispose()
     {
