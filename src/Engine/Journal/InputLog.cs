@@ -27,7 +27,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     /// <summary>Two frames at their largest, a packet of new streams with the longest names on top, while their memory doubles.</summary>
     public const long MemoryBoundBytes = 2L * 2 * (FramePositions + PacketIntake.MaximumTicks) * (FrameBuffer.MostTickBytes + FrameBuffer.MostNameBytes);
 
-    private readonly JournalState _state;
+    private readonly LogIndex _state;
     private readonly SegmentWriter _segments;   // the commit thread's
     private readonly TimeSpan _interval;
     private readonly TimeProvider _clock;
@@ -51,7 +51,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
 
     /// <param name="end">Of what was recovered.</param>
     /// <param name="failed">Told why, with the remedy, when the process must end.</param>
-    public InputLog(IDataFiles files, JournalState state, LogEnd end, DurabilityOptions options, Action<string> failed, TimeProvider clock, ILogger logger)
+    public InputLog(IDataFiles files, LogIndex state, LogEnd end, DurabilityOptions options, Action<string> failed, TimeProvider clock, ILogger logger)
     {
         (_state, _interval, _failed, _clock, _logger) = (state, options.CommitInterval, failed, clock, logger);
         _segments = new SegmentWriter(files, options.SegmentBytes, end.Crc);

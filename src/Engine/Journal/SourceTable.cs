@@ -41,7 +41,7 @@ public static class SourceTable
         return bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
     }
 
-    public static void Read(byte[] bytes, JournalState into)
+    public static void Read(byte[] bytes, LogIndex into)
     {
         using BinaryReader reader = new(new MemoryStream(bytes));
         for (int left = reader.ReadInt32(); left > 0; left--)

@@ -24,7 +24,7 @@ public sealed class DurableState : IDisposable
     private readonly LogEnd _end;
     private readonly SnapshotStore _store;
     private readonly IReadOnlyList<SnapshotHead> _snapshot;
-    private readonly JournalState _state;
+    private readonly LogIndex _state;
     private readonly SetupHistory _setups = new();
     private readonly KeptModels _models;
     private readonly DurabilityOptions _options;
@@ -49,7 +49,7 @@ public sealed class DurableState : IDisposable
         _reader = new LogReader(files);
         _store = new SnapshotStore(files);
         _store.RemoveUnfinished();
-        _state = new JournalState(directory, redeliveryCapacity);
+        _state = new LogIndex(directory, redeliveryCapacity);
         _snapshot = _store.Find();
 
         if (_snapshot.Count > 0)

@@ -19,7 +19,7 @@ internal interface IReplayTarget
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
 /// <param name="setups">Those of the log; null where there is one alone.</param>
 /// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
-internal sealed class LogReplay(JournalState state, IReplayTarget target, ISessionJournal? sessions, long after, SetupHistory? setups = null)
+internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJournal? sessions, long after, SetupHistory? setups = null)
 {
     private Tick[] _ticks = new Tick[64];
 

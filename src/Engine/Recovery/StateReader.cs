@@ -15,7 +15,7 @@ namespace StreamRnn.Engine.Recovery;
 /// </summary>
 public sealed class StateReader : IReplayTarget
 {
-    private readonly JournalState _state;
+    private readonly LogIndex _state;
     private readonly StreamRows _rows;
     private readonly MicroBatch _batch;
     private readonly Dictionary<int, StreamWatch?> _watches = [];
@@ -31,7 +31,7 @@ public sealed class StateReader : IReplayTarget
         (_wanted, _history) = (wanted, history);
         SnapshotStore store = new(files);
         LogReader reader = new(files);
-        _state = new JournalState(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 4096);
+        _state = new LogIndex(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 4096);
         IReadOnlyList<SnapshotHead> parts = store.Find();
         string? first = files.List().FirstOrDefault(LogFormat.IsSegment);
         long logged = first is null ? long.MaxValue : LogFormat.FirstPosition(first);

@@ -38,7 +38,7 @@ public static class StreamResets
     /// <exception cref="InvalidDataException">The log is damaged; says what to do.</exception>
     public static int Append(IDataFiles files, StreamPattern pattern)
     {
-        JournalState state = new(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 4096);
+        LogIndex state = new(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 4096);
         SnapshotStore store = new(files);
         IReadOnlyList<SnapshotHead> snapshot = store.Find();
         store.Load(snapshot, state, sessions: null, (_, _, _) => { });
@@ -61,7 +61,7 @@ public static class StreamResets
         return frame.Count;
     }
 
-    private static void Apply(ReadOnlySpan<byte> records, long position, long after, JournalState state)
+    private static void Apply(ReadOnlySpan<byte> records, long position, long after, LogIndex state)
     {
         FrameReader frame = new(records, position);
         while (frame.TryRead(out LogRecord record))

@@ -70,7 +70,7 @@ public sealed class SnapshotStore(IDataFiles files)
     /// <summary>Brings names, sessions and rows back.</summary>
     /// <param name="parts">From <see cref="Find"/>.</param>
     /// <exception cref="InvalidDataException">A part is not as it was found.</exception>
-    public void Load(IReadOnlyList<SnapshotHead> parts, JournalState state, ISessionJournal? sessions, RowVisitor visit)
+    public void Load(IReadOnlyList<SnapshotHead> parts, LogIndex state, ISessionJournal? sessions, RowVisitor visit)
     {
         foreach (SnapshotHead part in parts)
         {
@@ -168,7 +168,7 @@ public sealed class SnapshotStore(IDataFiles files)
         }
     }
 
-    private static void LoadNames(ReadOnlySpan<byte> names, JournalState state)
+    private static void LoadNames(ReadOnlySpan<byte> names, LogIndex state)
     {
         while (!names.IsEmpty)
         {

@@ -53,7 +53,7 @@ internal class ReceiveEnd : IDisposable
         {
             StreamDirectory directory = new(new LimitsOptions().Streams);
             _files = new DataFolder(_folder);
-            _log = new InputLog(_files, new JournalState(directory, redeliveryCapacity: 4096), new LogEnd(NextPosition: 1, Crc: 0), new DurabilityOptions(),
+            _log = new InputLog(_files, new LogIndex(directory, redeliveryCapacity: 4096), new LogEnd(NextPosition: 1, Crc: 0), new DurabilityOptions(),
                 reason => throw new IOException(reason), TimeProvider.System, NullLogger.Instance);
             _intake = new PacketIntake(directory, new TickRouter([_queue]), new FaultCounters(NullLogger.Instance, TimeProvider.System), TimeProvider.System,
                 new IntakeOptions(), _log);

@@ -88,7 +88,7 @@ internal sealed class ChaosRun(BrokerAddress? broker, int rounds)
     {
         using DataFolder files = new(folder);
         SnapshotStore store = new(files);
-        JournalState names = new(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 1);
+        LogIndex names = new(new StreamDirectory(StreamDirectory.MaximumLimit), redeliveryCapacity: 1);
         Dictionary<int, byte[]> rows = [];
         store.Load(store.Find(), names, sessions: null, (stream, _, row) => rows[stream] = System.Runtime.InteropServices.MemoryMarshal.AsBytes(row).ToArray());
         return rows.ToDictionary(row => names.Directory.Name(row.Key), row => row.Value);

@@ -52,12 +52,12 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections, 
             options.Broker.Enabled
                 ? (broker.MaximumSessions * PacketSource.MemoryBoundBytes(broker.ReceiveMaximum))
                     + (broker.MaximumConnections * PacketLedger.MemoryBoundBytes(2 * broker.ReceiveMaximum))
-                : PacketSource.MemoryBoundBytes(JournalState.OutsideCapacity),
+                : PacketSource.MemoryBoundBytes(LogIndex.OutsideCapacity),
             options.DataDir is null ? 0
                 : InputLog.MemoryBoundBytes + RowExchange.MemoryBoundBytes(shards, kinds.Max(kind => kind.RowFloats * sizeof(float)))
                     + (options.Broker.Enabled
                         ? (broker.MaximumSessions * SourceTable.MostBytes(broker.ReceiveMaximum)) + (Doubling * (broker.MaximumTotalQueuedBytes + broker.MaximumRetainedBytes))
-                        : SourceTable.MostBytes(JournalState.OutsideCapacity)));
+                        : SourceTable.MostBytes(LogIndex.OutsideCapacity)));
     }
 
     /// <summary>Rows of the largest kind; and of each kind those of a batch, which are in memory whatever is there beside, and a page that is not full.</summary>

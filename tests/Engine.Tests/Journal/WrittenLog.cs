@@ -21,7 +21,7 @@ internal sealed class WrittenLog : IDisposable
         Files = files;
         Queue = new TickInbox(1 << 16);
         _router = new TickRouter([Queue]);
-        State = new JournalState(_directory, redeliveryCapacity: 4096);
+        State = new LogIndex(_directory, redeliveryCapacity: 4096);
         Log = new InputLog(files, State, end ?? new LogEnd(1, 0), new DurabilityOptions { CommitInterval = interval }, reason => Failure = reason, TimeProvider.System, NullLogger.Instance)
         {
             ConfirmationPatience = patience ?? TimeSpan.FromHours(1),
@@ -33,7 +33,7 @@ internal sealed class WrittenLog : IDisposable
 
     public TickInbox Queue { get; }
 
-    public JournalState State { get; }
+    public LogIndex State { get; }
 
     public InputLog Log { get; }
 
@@ -64,17 +64,17 @@ internal sealed class WrittenLog : IDisposable
 /// <summary>What a log gives back: its ticks in words, and all that is known of its sessions.</summary>
 internal sealed class ReadLog
 {
-    private ReadLog(LogEnd end, string[] ticks, JournalState state) => (End, Ticks, State) = (end, ticks, state);
+    private ReadLog(LogEnd end, string[] ticks, LogIndex state) => (End, Ticks, State) = (end, ticks, state);
 
     public LogEnd End { get; }
 
     public string[] Ticks { get; }
 
-    public JournalState State { get; }
+    public LogIndex State { get; }
 
     public static ReadLog Of(FaultyFiles files)
     {
-        JournalState state = new(new StreamDirectory(1000), redeliveryCapacity: 4096);
+        LogIndex state = new(new StreamDirectory(1000), redeliveryCapacity: 4096);
         Words words = new(state);
         LogReader reader = new(files);
         LogEnd end = reader.Read(after: 0, new LogReplay(state, words, sessions: null, after: 0).Visit);
@@ -83,7 +83,7 @@ internal sealed class ReadLog
     }
 
     /// <summary>Writes ticks down as words, each with its own position.</summary>
-    private sealed class Words(JournalState state) : IReplayTarget
+    private sealed class Words(LogIndex state) : IReplayTarget
     {
         public List<string> Ticks { get; } = [];
 

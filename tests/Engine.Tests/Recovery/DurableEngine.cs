@@ -105,7 +105,7 @@ internal sealed class DurableEngine : IDisposable
     {
         SnapshotStore store = new(files);
         SortedDictionary<int, float[]> rows = [];
-        store.Load(store.Find(), new JournalState(new StreamDirectory(10_000), redeliveryCapacity: 1), sessions: null,
+        store.Load(store.Find(), new LogIndex(new StreamDirectory(10_000), redeliveryCapacity: 1), sessions: null,
             (stream, _, row) => rows[stream] = row.ToArray());
         return rows;
     }

@@ -26,7 +26,7 @@ public sealed class SnapshotStoreTests
         IReadOnlyList<SnapshotHead> parts = store.Find();
         StreamDirectory directory = new(Streams);
         Dictionary<int, float> rows = [];
-        store.Load(parts, new JournalState(directory, redeliveryCapacity: 1), sessions: null, (stream, _, row) => rows[stream] = row[1]);
+        store.Load(parts, new LogIndex(directory, redeliveryCapacity: 1), sessions: null, (stream, _, row) => rows[stream] = row[1]);
         Assert.Equal(Enumerable.Range(0, Streams).Select(engine.Directory.Name), Enumerable.Range(0, Streams).Select(directory.Name));
         Assert.Equal(Enumerable.Range(0, Streams).Select(stream => (float)outputs.Single(forecast => forecast.Stream == stream).Verdict.Next),
             Enumerable.Range(0, Streams).Select(stream => rows[stream]));
@@ -90,7 +90,7 @@ public sealed class SnapshotStoreTests
         for (files.Readable = 0; files.Readable < length; files.Readable++)
         {
             InvalidDataException refused = Assert.Throws<InvalidDataException>(
-                () => store.Load(found, new JournalState(new StreamDirectory(10), redeliveryCapacity: 1), sessions: null, (_, _, _) => { }));
+                () => store.Load(found, new LogIndex(new StreamDirectory(10), redeliveryCapacity: 1), sessions: null, (_, _, _) => { }));
             Assert.Contains(name, refused.Message, StringComparison.Ordinal);
         }
     }

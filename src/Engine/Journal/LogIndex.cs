@@ -8,7 +8,7 @@ namespace StreamRnn.Engine.Journal;
 /// Index of the log's content, without the states of streams: names in their order, and sessions with what they may redeliver.
 /// </summary>
 /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
-public sealed class JournalState(StreamDirectory directory, int redeliveryCapacity)
+public sealed class LogIndex(StreamDirectory directory, int redeliveryCapacity)
 {
     /// <summary>What a broker can have sent without our confirmed acknowledgement: all its packet ids, twice.</summary>
     public const int OutsideCapacity = 1 << 17;
