@@ -18,7 +18,7 @@ public sealed class StateReader : IReplayTarget
     private readonly LogIndex _state;
     private readonly StreamRows _rows;
     private readonly MicroBatch _batch;
-    private readonly Dictionary<int, StreamWatch?> _watches = [];
+    private readonly Dictionary<int, StepTrace?> _watches = [];
     private readonly Predicate<string>? _wanted;
     private readonly int _history;
 
@@ -70,7 +70,7 @@ public sealed class StateReader : IReplayTarget
         _rows.TryFind(stream, out int kind, out int row) && _rows.Kinds[kind].IsGuarded ? _rows.Kinds[kind].Guard(_rows.Slab(kind)[row]).HeldCount : 0;
 
     /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, has begun anew since, or is in the snapshot and the log does not reach back to it.</summary>
-    public StreamWatch? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
+    public StepTrace? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
 
     private static ArgumentException NoState(int stream) => new($"Stream {stream} has no state.", nameof(stream));
 
@@ -119,10 +119,10 @@ public sealed class StateReader : IReplayTarget
         }
     }
 
-    private StreamWatch? Watch(int stream, int kind)
+    private StepTrace? Watch(int stream, int kind)
     {
-        if (!_watches.TryGetValue(stream, out StreamWatch? watch))
-            _watches[stream] = watch = _wanted is null || _wanted(Name(stream)) ? new StreamWatch(_rows.Kinds[kind].Model, _history) : null;
+        if (!_watches.TryGetValue(stream, out StepTrace? watch))
+            _watches[stream] = watch = _wanted is null || _wanted(Name(stream)) ? new StepTrace(_rows.Kinds[kind].Model, _history) : null;
         return watch;
     }
 }

@@ -30,7 +30,7 @@ internal static class StateExportCommand
             int id = states.Streams.Where(id => states.Name(id) == stream).DefaultIfEmpty(-1).First();
             if (id < 0)
                 throw new CommandFailedException($"no stream of {place} is called '{stream}'; 'streamrnn state show --data-dir {place}' lists them");
-            if (states.WatchOf(id) is not StreamWatch watch)
+            if (states.WatchOf(id) is not StepTrace watch)
                 throw new CommandFailedException($"the log of {place} holds no step of {stream} behind the snapshot, a reset or a change of its model, so that there is nothing to draw; 'state show' says what the snapshot has");
 
             StatePicture picture = new(stream, states.ModelOf(id).Name, watch);

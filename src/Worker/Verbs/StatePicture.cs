@@ -13,13 +13,13 @@ internal sealed class StatePicture
 
     private readonly string _stream;
     private readonly string _model;
-    private readonly StreamWatch _watch;
+    private readonly StepTrace _watch;
     private readonly StepSeen[] _steps;
     private readonly long _first;
     private readonly int _units;
 
     /// <param name="model">Its name.</param>
-    public StatePicture(string stream, string model, StreamWatch watch)
+    public StatePicture(string stream, string model, StepTrace watch)
     {
         (_stream, _model, _watch, _steps) = (stream, model, watch, [.. watch.Steps]);
         _first = _steps[0].Verdict.N;

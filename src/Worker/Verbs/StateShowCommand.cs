@@ -72,7 +72,7 @@ internal static class StateShowCommand
         public static StreamState Of(StateReader states, int stream)
         {
             Forecaster model = states.ModelOf(stream);
-            StreamWatch? watch = states.WatchOf(stream);
+            StepTrace? watch = states.WatchOf(stream);
             StepSeen? last = watch?.Last;
             ReadOnlySpan<float> h = model.HiddenOf(states.RowOf(stream));
             return new StreamState(states.Name(stream), model.StepsOf(states.RowOf(stream)), states.HeldOf(stream), model.Name,

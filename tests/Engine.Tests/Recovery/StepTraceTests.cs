@@ -6,7 +6,7 @@ using StreamRnn.Engine.Tests.Stepping;
 
 namespace StreamRnn.Engine.Tests.Recovery;
 
-public class StreamWatchTests
+public class StepTraceTests
 {
     [Theory]
     [InlineData(CellKind.Gru, "r 1, z 0, n 0.5")]
@@ -26,7 +26,7 @@ public class StreamWatchTests
             bias.Slice(gate * 16, 8).Fill(isTanh ? -1.6f : -3.0f);   // tanh -0.92, sigmoid 0.047
             bias.Slice((gate * 16) + 8, 8).Fill(isTanh ? 1.3f : 2.8f);   // 0.86, 0.943
         }
-        StreamWatch watch = Step(new BareForecaster("bare@0000", SequenceModel.Create(shape, parameters)), steps: 3);
+        StepTrace watch = Step(new BareForecaster("bare@0000", SequenceModel.Create(shape, parameters)), steps: 3);
 
         Assert.Equal(expected, string.Join(", ", watch.Gates()!.Select(gate => $"{gate.Gate} {gate.Share}")));
     }
@@ -39,7 +39,7 @@ public class StreamWatchTests
         float[] parameters = [.. Enumerable.Range(0, new ParameterLayout(shape).Length).Select(_ => random.NextSingle() - 0.5f)];
         BareForecaster model = new("bare@0000", SequenceModel.Create(shape, parameters));
 
-        StreamWatch all = Step(model, steps: 9, capacity: 100), some = Step(model, steps: 9, capacity: 4);
+        StepTrace all = Step(model, steps: 9, capacity: 100), some = Step(model, steps: 9, capacity: 4);
 
         Assert.Equal((9, false), (all.Steps.Count, all.IsCut));
         Assert.Equal(new float[16], all.HiddenBefore);
@@ -52,22 +52,22 @@ public class StreamWatchTests
     public void A_vanilla_cell_has_a_hidden_state_and_no_gates_and_what_is_no_network_has_neither()
     {
         ModelShape shape = new(CellKind.Rnn, inputs: 1, hidden: 16, outputs: 1);
-        StreamWatch vanilla = Step(new BareForecaster("bare@0000", SequenceModel.Create(shape, new float[new ParameterLayout(shape).Length])), steps: 2);
+        StepTrace vanilla = Step(new BareForecaster("bare@0000", SequenceModel.Create(shape, new float[new ParameterLayout(shape).Length])), steps: 2);
         Assert.Equal(16, vanilla.Last.Hidden.Length);
         Assert.Null(vanilla.Gates());
 
-        StreamWatch chain = Step(new ChainForecaster(), steps: 2);
+        StepTrace chain = Step(new ChainForecaster(), steps: 2);
         Assert.Empty(chain.Last.Hidden);
         Assert.Null(chain.Gates());
     }
 
-    private static StreamWatch Step(Forecaster model, int steps, int capacity = 1)
+    private static StepTrace Step(Forecaster model, int steps, int capacity = 1)
     {
         StateSlab slab = new(model.RowFloats);
         int row = slab.Add();
         model.Initialise(slab[row]);
         StepBatch batch = model.CreateBatch(1);
-        StreamWatch watch = new(model, capacity);
+        StepTrace watch = new(model, capacity);
         for (int step = 0; step < steps; step++)
         {
             (batch.Count, batch.Rows[0], batch.Times[0], batch.Values[0]) = (1, row, step, step % 5);

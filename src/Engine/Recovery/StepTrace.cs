@@ -13,7 +13,7 @@ public sealed record GateSaturation(char Gate, double Share);
 
 /// <summary>Records the steps of one stream: the newest ones, and the inputs from which the gates of the last can be recomputed.</summary>
 /// <param name="capacity">Steps that are kept.</param>
-public sealed class StreamWatch(Forecaster model, int capacity)
+public sealed class StepTrace(Forecaster model, int capacity)
 {
     // A tenth of a range from -1 to 1, half of it at each end.
     private const float NearEnd = 0.05f;
