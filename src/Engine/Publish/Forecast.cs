@@ -11,7 +11,7 @@ public struct Forecast
     /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
     public required int Stream;
 
-    /// <summary>Index of the stream's kind in the <see cref="ModelMap"/>.</summary>
+    /// <summary>Index of the stream's kind in the <see cref="StreamModels"/>.</summary>
     public required int Kind;
 
     /// <summary>Event time, nanoseconds since 1970 UTC.</summary>

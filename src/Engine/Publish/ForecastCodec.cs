@@ -30,7 +30,7 @@ public sealed class ForecastCodec
     private byte[] _topic = new byte[256];
 
     /// <param name="prefix">First levels of every output topic, without a slash at the end.</param>
-    public ForecastCodec(string prefix, StreamDirectory directory, ModelMap models)
+    public ForecastCodec(string prefix, StreamDirectory directory, StreamModels models)
     {
         _directory = directory;
         _prefix = Encoding.UTF8.GetBytes(prefix + "/");

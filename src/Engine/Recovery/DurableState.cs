@@ -77,7 +77,7 @@ public sealed class DurableState : IDisposable
     public InputLog Log { get; }
 
     /// <summary>The kinds of this run, and those of the runs before that are needed to make steps again.</summary>
-    public ModelMap Map { get; }
+    public StreamModels Map { get; }
 
     /// <summary>Where the streams are that are too many for memory; null where all are there.</summary>
     public ColdStore? Cold { get; }

@@ -48,7 +48,7 @@ public sealed class StateReader : IReplayTarget
         if (setups.Last is null)
             throw new CommandFailedException("the data directory holds no input log; name the one that a worker was given with --data-dir");
 
-        ModelMap map = setups.Map(_state.Directory, load);
+        StreamModels map = setups.Map(_state.Directory, load);
         _rows = new StreamRows(map, shard: 0, shardCount: 1, new RowExchange(shards: 1));
         _batch = new MicroBatch(_rows);
 

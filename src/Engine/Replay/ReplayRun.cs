@@ -64,7 +64,7 @@ public sealed class ReplayRun(Forecaster model, int shards, RecordingOptions opt
         }
 
         using WorkerMetrics metrics = new();
-        StreamEngine engine = new(new ModelMap(model), new EngineCapacity(shards), metrics, new Sink(fileOfStream));
+        StreamEngine engine = new(new StreamModels(model), new EngineCapacity(shards), metrics, new Sink(fileOfStream));
         engine.Start();
         Feed(files, new TickRouter(engine.Inboxes));
         engine.Drain();

@@ -44,7 +44,7 @@ public sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Setup
 
     /// <summary>Assigns kinds of rows to streams.</summary>
     /// <param name="load">Finds a model.</param>
-    public ModelMap Map(StreamDirectory directory, Func<SetupModel, Forecaster> load) => new(load(Models[^1]), directory,
+    public StreamModels Map(StreamDirectory directory, Func<SetupModel, Forecaster> load) => new(load(Models[^1]), directory,
         [.. Models.SkipLast(1).Select(model => (new StreamPattern(model.Pattern!), load(model)))],
         [.. Rules.SkipLast(1).Select(rule => (new StreamPattern(rule.Pattern!), rule.Rule))]);
 

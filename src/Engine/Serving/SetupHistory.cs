@@ -46,9 +46,9 @@ internal sealed class SetupHistory
 
     /// <summary>A map of all of them, the last of them the present one.</summary>
     /// <param name="load">Finds a model.</param>
-    public ModelMap Map(StreamDirectory directory, Func<SetupModel, Forecaster> load)
+    public StreamModels Map(StreamDirectory directory, Func<SetupModel, Forecaster> load)
     {
-        ModelMap[] maps = [.. _setups.Select(entry => entry.Setup.Map(directory, load))];
+        StreamModels[] maps = [.. _setups.Select(entry => entry.Setup.Map(directory, load))];
         return maps[^1].After(maps[..^1]);
     }
 }

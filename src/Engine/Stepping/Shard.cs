@@ -29,7 +29,7 @@ internal sealed class Shard
 
     /// <param name="keepsHeld">Whether ticks that are held at the end are kept for the next run; else they step then.</param>
     public Shard(
-        int index, EngineCapacity capacity, ModelMap models, ForecastQueue forecasts, Publisher publisher, RowExchange rows, WorkerMetrics metrics,
+        int index, EngineCapacity capacity, StreamModels models, ForecastQueue forecasts, Publisher publisher, RowExchange rows, WorkerMetrics metrics,
         TickTraces? traces, bool keepsHeld)
     {
         (_index, _forecasts, _publisher, _metrics, _traces, _keepsHeld) = (index, forecasts, publisher, metrics, traces, keepsHeld);

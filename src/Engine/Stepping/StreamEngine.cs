@@ -15,7 +15,7 @@ public sealed class StreamEngine
     private readonly Shard[] _shards;
     private readonly Publisher _publisher;
 
-    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
+    public StreamEngine(StreamModels models, EngineCapacity capacity, WorkerMetrics metrics, params IReadOnlyList<IForecastSink> sinks)
         : this(models, capacity, metrics, traces: null, NoLog.Instance, publishAfter: -1, sinks)
     {
     }
@@ -23,7 +23,7 @@ public sealed class StreamEngine
     /// <param name="traces">Who is told of the steps of traced ticks; null where no tick is traced.</param>
     /// <param name="log">Says what is durable; nothing leaves before.</param>
     /// <param name="publishAfter">Outputs up to this position of the log have been published by an earlier run; -1 where there was none.</param>
-    public StreamEngine(ModelMap models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickLog log, long publishAfter,
+    public StreamEngine(StreamModels models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickLog log, long publishAfter,
         params IReadOnlyList<IForecastSink> sinks)
     {
         Models = models;
@@ -38,7 +38,7 @@ public sealed class StreamEngine
         metrics.ObserveState(() => StateBytes);
     }
 
-    public ModelMap Models { get; }
+    public StreamModels Models { get; }
 
     /// <summary>The ways into the shards: that of a stream is <c>stream % Count</c>.</summary>
     public IReadOnlyList<TickInbox> Inboxes { get; }

@@ -13,7 +13,7 @@ public sealed class StreamRows
     // What reading a row from the disk counts for, in bytes of a slice that is saved at once: a read may take 100 microseconds.
     private const int ColdReadBytes = 4096;
 
-    private readonly ModelMap _map;
+    private readonly StreamModels _map;
     private readonly int _shardCount;
     private readonly RowStore _rows;
     private readonly RowSaver _saver;
@@ -30,7 +30,7 @@ public sealed class StreamRows
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
     /// <param name="exchange">Receives saved rows.</param>
     /// <param name="cold">Storage for rows beyond the limit of memory; null without a limit.</param>
-    public StreamRows(ModelMap map, int shard, int shardCount, RowExchange exchange, ColdStore? cold = null)
+    public StreamRows(StreamModels map, int shard, int shardCount, RowExchange exchange, ColdStore? cold = null)
     {
         (_map, _shardCount, _cold) = (map, shardCount, cold);
         _rows = new RowStore(map.Kinds, shard, shardCount, cold);

@@ -33,5 +33,5 @@ public sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPatt
         }
     }
 
-    public ModelMap Map(StreamDirectory directory, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) => new(Standard, directory, ByPattern, rules);
+    public StreamModels Map(StreamDirectory directory, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) => new(Standard, directory, ByPattern, rules);
 }

@@ -42,7 +42,7 @@ internal static class BenchEngine
         StreamDirectory directory = new(streams);
         for (int i = 0; i < streams; i++)
             directory.TryGet(System.Text.Encoding.UTF8.GetBytes($"plant/line{i % 40}/machine{i}"), "temperature"u8, out _);
-        ModelMap map = new(model);
+        StreamModels map = new(model);
         IForecastSink[] sinks = encoded
             ? [new MessageSink(new Discarded(), new ForecastCodec("streamrnn", directory, map), new Delivery(1, false), new Delivery(1, false))]
             : [];

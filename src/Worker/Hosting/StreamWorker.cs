@@ -69,7 +69,7 @@ internal sealed class StreamWorker : IDisposable
                 LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
         }
         ITickLog log = (ITickLog?)_durable?.Log ?? NoLog.Instance;
-        ModelMap map = _durable?.Map ?? models.Map(Streams, options.TickRules);
+        StreamModels map = _durable?.Map ?? models.Map(Streams, options.TickRules);
         Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
         Link = options.Broker.Enabled
             ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers, _durable?.Log)

@@ -52,7 +52,7 @@ internal static class NabCommand
     {
         ScoreSink sink = new(corpus);
         using WorkerMetrics metrics = new();
-        StreamEngine engine = new(new ModelMap(forecaster), new EngineCapacity(shards), metrics, sink);
+        StreamEngine engine = new(new StreamModels(forecaster), new EngineCapacity(shards), metrics, sink);
         engine.Start();
 
         TickRouter router = new(engine.Inboxes);

@@ -25,7 +25,7 @@ public class EncodingBenchmark
     {
         StreamDirectory directory = new(1);
         directory.TryGet("plant/line7/machine1234"u8, "temperature"u8, out int stream);
-        _codec = new ForecastCodec("streamrnn", directory, new ModelMap(Gru32()));
+        _codec = new ForecastCodec("streamrnn", directory, new StreamModels(Gru32()));
         Verdict verdict = new() { N = 1234, Forecast = Number, Lower = Number - 1, Upper = Number + 1, Next = Number, Surprise = 1.3370061f, Score = 0.0213f };
         _forecast = new Forecast { Stream = stream, Kind = 0, Time = 1_767_225_600_000_000_000, Value = 21.5, Verdict = verdict };
     }

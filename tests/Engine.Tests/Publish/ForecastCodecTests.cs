@@ -98,6 +98,6 @@ public class ForecastCodecTests
     {
         StreamDirectory directory = new(4);
         Assert.Equal(TickFault.None, directory.TryGet("zigbee2mqtt/kitchen"u8, "temperature"u8, out _));
-        return new ForecastCodec("streamrnn", directory, new ModelMap(new ChainForecaster("default@3f2a")));
+        return new ForecastCodec("streamrnn", directory, new StreamModels(new ChainForecaster("default@3f2a")));
     }
 }

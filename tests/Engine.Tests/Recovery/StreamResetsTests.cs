@@ -74,7 +74,7 @@ public sealed class StreamResetsTests
     public void A_row_is_saved_before_it_begins_anew_and_counts_as_changed_after()
     {
         RowExchange exchange = new(shards: 1);
-        StreamRows rows = new(new ModelMap(new ChainForecaster()), shard: 0, shardCount: 1, exchange);
+        StreamRows rows = new(new StreamModels(new ChainForecaster()), shard: 0, shardCount: 1, exchange);
         for (int stream = 0; stream < 3; stream++)
             rows.Restore(stream, kind: 0, [10.5f, 20 + stream, 0, 0]);
 

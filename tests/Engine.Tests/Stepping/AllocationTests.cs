@@ -24,7 +24,7 @@ public sealed class AllocationTests
     {
         StreamDirectory directory = new(Streams);
         MeasuringForecaster model = new(ShippedModel.Load(null));
-        ModelMap models = new(model);
+        StreamModels models = new(model);
         CountingTransport transport = new();
         using WorkerMetrics metrics = new();
         StreamEngine engine = new(models, new EngineCapacity(Shards: 1), metrics,

@@ -47,7 +47,7 @@ public sealed class ColdKindsTests : IDisposable
         FaultyFiles files = new();
         using ColdStore cold = new(files, streamsInMemory: 600, reason => Assert.Fail(reason), NullLogger.Instance);
         StreamDirectory directory = new(6000);
-        ModelMap map = Map(directory);
+        StreamModels map = Map(directory);
         StreamRows rows = new(map, shard: 0, shardCount: 1, new RowExchange(1), cold);
         long largest = map.Kinds.Max(kind => (long)kind.RowFloats * sizeof(float));
         long pages = map.Kinds.Sum(kind => new StateSlab(kind.RowFloats).PageBytes);
@@ -104,12 +104,12 @@ public sealed class ColdKindsTests : IDisposable
             .. BitConverter.GetBytes(verdict.Upper), .. BitConverter.GetBytes(verdict.Next), .. BitConverter.GetBytes(verdict.Surprise), .. BitConverter.GetBytes(verdict.Score)];
     }
 
-    private static ModelMap Map(StreamDirectory directory)
+    private static StreamModels Map(StreamDirectory directory)
     {
         ModelShape shape = new(CellKind.Gru, inputs: 2, hidden: 16, outputs: 1);
         Random random = new(16);
         SequenceModel small = SequenceModel.Create(shape, [.. Enumerable.Range(0, new ParameterLayout(shape).Length).Select(_ => random.NextSingle() - 0.5f)]);
-        return new ModelMap(ShippedModel.Load(null), directory,
+        return new StreamModels(ShippedModel.Load(null), directory,
             [(new StreamPattern("small/#"), new BareForecaster("small@0", small))],
             [(new StreamPattern("held/#"), new TickRule { Late = LateTicks.Reorder, LateBound = TimeSpan.FromSeconds(30), LateCapacity = 8 })]);
     }

@@ -103,7 +103,7 @@ public sealed class ColdRowsTests
         try
         {
             using ColdStore store = new(files, streamsInMemory: 20, reason => Assert.Fail(reason), NullLogger.Instance);
-            StreamRows rows = new(new ModelMap(new ChainForecaster()), shard: 0, shardCount: 1, new RowExchange(shards: 1), store);
+            StreamRows rows = new(new StreamModels(new ChainForecaster()), shard: 0, shardCount: 1, new RowExchange(shards: 1), store);
             long allocated = 1;
             for (int round = 0; round < 5 && allocated != 0; round++)   // what is made once is made in one round and not in the next
             {

@@ -79,7 +79,7 @@ public sealed class StreamEngineTests : IDisposable
         foreach (string topic in new[] { "plant/a/pressure", "plant/b/flow", "office/co2" })
             Assert.Equal(TickFault.None, directory.TryGet(System.Text.Encoding.UTF8.GetBytes(topic), [], out _));
         CollectingSink sink = new();
-        ModelMap models = new(new ChainForecaster("standard@0"), directory,
+        StreamModels models = new(new ChainForecaster("standard@0"), directory,
             [(new StreamPattern("plant/+/pressure"), new ChainForecaster("pressure@1")), (new StreamPattern("plant/#"), new ChainForecaster("plant@2"))], []);
         StreamEngine engine = new(models, new EngineCapacity(1), _metrics, sink);
         engine.Start();
@@ -176,7 +176,7 @@ public sealed class StreamEngineTests : IDisposable
     private StreamEngine Start(int shards, CollectingSink sink, ChainForecaster? model = null, int queueCapacity = 1024,
         int publishCapacity = 4096, WhenFull whenFull = WhenFull.Wait)
     {
-        StreamEngine engine = new(new ModelMap(model ?? new ChainForecaster()),
+        StreamEngine engine = new(new StreamModels(model ?? new ChainForecaster()),
             new EngineCapacity(shards, queueCapacity, publishCapacity, whenFull), _metrics, sink);
         engine.Start();
         return engine;

@@ -202,12 +202,12 @@ public sealed class TickRuleTests : IDisposable
         }
     }
 
-    private static ModelMap MapOf(TickRule rule, Forecaster? model = null)
+    private static StreamModels MapOf(TickRule rule, Forecaster? model = null)
     {
         StreamDirectory directory = new(Streams);
         for (int stream = 0; stream < Streams; stream++)
             directory.TryGet(Encoding.UTF8.GetBytes($"t/{stream}"), [], out _);
-        return new ModelMap(model ?? new ChainForecaster(), directory, [], rule == TickRule.Default ? [] : [(new StreamPattern("t/#"), rule)]);
+        return new StreamModels(model ?? new ChainForecaster(), directory, [], rule == TickRule.Default ? [] : [(new StreamPattern("t/#"), rule)]);
     }
 
     private Outcome Run(TickRule rule, params Tick[] ticks) => Run(rule, ticks, shards: 1);

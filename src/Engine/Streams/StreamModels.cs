@@ -8,18 +8,18 @@ namespace StreamRnn.Engine.Streams;
 /// kind is a pair of them; kind = model * rules + rule. Behind the kinds of the present set-up come those of set-ups that came before it,
 /// as far as they are others: rows of those are brought back, and become rows of the present one where the set-up changes.
 /// </summary>
-public sealed class ModelMap
+public sealed class StreamModels
 {
     private readonly RowKind[] _kinds;
     private readonly Assignment[] _setups;   // the present one is the last
     private readonly StreamDirectory? _directory;
 
     /// <summary>One model for every stream, and every tick steps as it comes.</summary>
-    public ModelMap(Forecaster standard) => (_kinds, _setups) = ([new RowKind(standard, TickRule.Default)], [new Assignment([], [], [0])]);
+    public StreamModels(Forecaster standard) => (_kinds, _setups) = ([new RowKind(standard, TickRule.Default)], [new Assignment([], [], [0])]);
 
     /// <param name="models">In order of preference.</param>
     /// <param name="rules">In order of preference.</param>
-    public ModelMap(Forecaster standard, StreamDirectory directory, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> models,
+    public StreamModels(Forecaster standard, StreamDirectory directory, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> models,
         IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules)
     {
         _directory = directory;
@@ -28,7 +28,7 @@ public sealed class ModelMap
         _setups = [new Assignment([.. models.Select(entry => entry.Pattern)], [.. rules.Select(entry => entry.Pattern)], [.. Enumerable.Range(0, _kinds.Length)])];
     }
 
-    private ModelMap(ModelMap present, IReadOnlyList<ModelMap> past)
+    private StreamModels(StreamModels present, IReadOnlyList<StreamModels> past)
     {
         List<RowKind> kinds = [.. present._kinds];
         _directory = present._directory;
@@ -54,7 +54,7 @@ public sealed class ModelMap
 
     /// <summary>Returns this set-up combined with the earlier ones.</summary>
     /// <param name="past">The first of each is meant; the oldest comes first.</param>
-    public ModelMap After(IReadOnlyList<ModelMap> past) => past.Count == 0 ? this : new ModelMap(this, past);
+    public StreamModels After(IReadOnlyList<StreamModels> past) => past.Count == 0 ? this : new StreamModels(this, past);
 
     /// <summary>Index into <see cref="Kinds"/> of a stream's kind in a set-up. Asked once, at the stream's first tick or where the set-up changes.</summary>
     public int KindOf(int stream, int setup)

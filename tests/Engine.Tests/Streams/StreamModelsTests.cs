@@ -6,7 +6,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Tests.Streams;
 
-public sealed class ModelMapTests
+public sealed class StreamModelsTests
 {
     private static readonly TickRule Once = new() { Once = TickOnce.Time };
 
@@ -14,7 +14,7 @@ public sealed class ModelMapTests
     public void A_kind_is_the_first_model_and_the_first_rule_that_match()
     {
         StreamDirectory directory = new(10);
-        ModelMap map = new(new ChainForecaster("standard@0"), directory,
+        StreamModels map = new(new ChainForecaster("standard@0"), directory,
             [(new StreamPattern("plant/+/pressure"), new ChainForecaster("pressure@1")), (new StreamPattern("plant/#"), new ChainForecaster("plant@2"))],
             [(new StreamPattern("plant/a/#"), Once)]);
 
