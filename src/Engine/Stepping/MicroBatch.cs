@@ -147,7 +147,7 @@ public sealed class MicroBatch
 
     private bool TryTakeGuarded(ref readonly Tick tick, int kind, int row)
     {
-        TickGuard guard = _kinds[kind].Guard(_rows.Slab(kind)[row]);
+        ReorderBuffer guard = _kinds[kind].Guard(_rows.Slab(kind)[row]);
         int held = guard.HeldCount;
         TickVerdict verdict = guard.Take(in tick, out long time, out double value, out bool early);
         _rows.HeldCount += guard.HeldCount - held;

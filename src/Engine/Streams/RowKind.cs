@@ -19,7 +19,7 @@ public sealed record RowKind(Forecaster Model, TickRule Rule)
     public int RowFloats => IsGuarded ? _guardStart + _guardFloats : Model.RowFloats;
 
     /// <summary>Reorder state of a stream; only where <see cref="IsGuarded"/>.</summary>
-    internal TickGuard Guard(Span<float> row) => new(Rule, row.Slice(_guardStart, _guardFloats));
+    internal ReorderBuffer Guard(Span<float> row) => new(Rule, row.Slice(_guardStart, _guardFloats));
 
     /// <summary>Makes a row that of a stream that has seen nothing.</summary>
     public void Initialise(Span<float> row)

@@ -45,9 +45,9 @@ public sealed record TickRule
 
     public TickOnce Once { get; init; }
 
-    /// <summary>Floats it adds to a state row, see <see cref="TickGuard"/>.</summary>
+    /// <summary>Floats it adds to a state row, see <see cref="ReorderBuffer"/>.</summary>
     [JsonIgnore]
-    public int GuardFloats => this == Default ? 0 : TickGuard.FloatsFor(LateCapacity);
+    public int GuardFloats => this == Default ? 0 : ReorderBuffer.FloatsFor(LateCapacity);
 
     public override string ToString()
     {

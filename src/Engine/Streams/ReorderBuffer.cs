@@ -38,7 +38,7 @@ internal enum TickVerdict
 /// bound. A number that is not above the last one marks a repeat, unless the payload's own time is later than every time before: repeats
 /// bring their old time along, and a producer that began to count anew does not.
 /// </remarks>
-internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
+internal readonly ref struct ReorderBuffer(TickRule rule, Span<float> floats)
 {
     private const int HeadBytes = 32;
 
@@ -67,7 +67,7 @@ internal readonly ref struct TickGuard(TickRule rule, Span<float> floats)
     /// Takes over the state of a stream from another rule: unchanged for the same rule; else nothing is held, times continue, and numbers
     /// where both rules use them.
     /// </summary>
-    public void Adopt(TickGuard before)
+    public void Adopt(ReorderBuffer before)
     {
         if (_rule == before._rule)
         {
