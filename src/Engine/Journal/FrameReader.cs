@@ -102,7 +102,7 @@ internal ref struct FrameReader(ReadOnlySpan<byte> records, long firstPosition)
             case LogRecordKind.Reset:
                 record.Number = Number();
                 break;
-            case LogRecordKind.BrokerSession or LogRecordKind.Setup:
+            case LogRecordKind.BrokerSession or LogRecordKind.ServingPlan:
                 record.Bytes = Raw(Number());
                 break;
             default:

@@ -40,7 +40,7 @@ public enum LogRecordKind : byte
     OutputsConfirmed = 10,
 
     /// <summary>What the steps that follow are made with, as JSON.</summary>
-    Setup = 11,
+    ServingPlan = 11,
 
     /// <summary>A stream's state begins anew.</summary>
     Reset = 12,
@@ -69,7 +69,7 @@ public enum LogRecordKind : byte
 ///   Release           v source   packet id (2)
 ///   AcknowledgementsConfirmed         v source   v position
 ///   OutputsConfirmed  v position
-///   BrokerSession, Setup              v length   bytes
+///   BrokerSession, ServingPlan        v length   bytes
 ///   Reset             v stream
 /// </code>
 /// Little-endian. Every tick has a position of its own, and every other record one, a Number apart.

@@ -25,7 +25,7 @@ public sealed class DurableState : IDisposable
     private readonly SnapshotStore _store;
     private readonly IReadOnlyList<SnapshotHead> _snapshot;
     private readonly LogIndex _state;
-    private readonly SetupHistory _setups = new();
+    private readonly ServingHistory _plans = new();
     private readonly KeptModels _models;
     private readonly DurabilityOptions _options;
     private readonly TimeProvider _clock;
@@ -40,7 +40,7 @@ public sealed class DurableState : IDisposable
     /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
     /// <param name="streamsInMemory">Streams whose states may be in memory; null for all.</param>
     /// <exception cref="InvalidDataException">The log is damaged, or cannot be gone on with; says what to do.</exception>
-    public DurableState(IDataFiles files, StreamDirectory directory, Setup setup, ModelCatalog models, DurabilityOptions options, int redeliveryCapacity,
+    public DurableState(IDataFiles files, StreamDirectory directory, ServingPlan plan, ModelCatalog models, DurabilityOptions options, int redeliveryCapacity,
         Action<string> failed, TimeProvider clock, ILogger logger, int? streamsInMemory = null)
     {
         ColdStore.Clear(files);
@@ -53,25 +53,25 @@ public sealed class DurableState : IDisposable
         _snapshot = _store.Find();
 
         if (_snapshot.Count > 0)
-            _setups.Add(SnapshotPosition, _snapshot[^1].Setup);
+            _plans.Add(SnapshotPosition, _snapshot[^1].Plan);
         long confirmed = SnapshotPosition;
         _end = _reader.Read(SnapshotPosition, (records, position) =>
         {
-            _setups.Add(records, position, SnapshotPosition);
+            _plans.Add(records, position, SnapshotPosition);
             Look(records, position, ref confirmed);
         });
-        bool isNew = !setup.Equals(_setups.Last);
-        _changes = isNew && _setups.Last is not null;
-        _setups.Add(_end.NextPosition, setup);
+        bool isNew = !plan.Equals(_plans.Last);
+        _changes = isNew && _plans.Last is not null;
+        _plans.Add(_end.NextPosition, plan);
         _models = new KeptModels(files, models);
-        Map = _setups.Map(directory, _models.Load);
+        Map = _plans.Map(directory, _models.Load);
 
         _models.Keep();   // before the record that names them
         _reader.Repair(_end);
         _state.ConfirmedOutputs = ConfirmedOutputs = confirmed;
         Log = new InputLog(files, _state, _end, options, failed, clock, logger);
         if (isNew)
-            Log.Append(LogRecordKind.Setup, setup.ToJson());
+            Log.Append(LogRecordKind.ServingPlan, plan.ToJson());
     }
 
     public InputLog Log { get; }
@@ -110,7 +110,7 @@ public sealed class DurableState : IDisposable
     /// <returns>Ticks brought back.</returns>
     public long Replay(TickRouter router, ISessionJournal? sessions)
     {
-        LogReplay replay = new(_state, new ShardTarget(router), sessions, SnapshotPosition, _setups);
+        LogReplay replay = new(_state, new ShardTarget(router), sessions, SnapshotPosition, _plans);
         LogEnd end = _reader.Read(SnapshotPosition, replay.Visit);
         if ((end.NextPosition, end.Crc) != (_end.NextPosition, _end.Crc))
         {
@@ -119,7 +119,7 @@ public sealed class DurableState : IDisposable
         }
         if (_changes)
         {
-            replay.Switch(_setups.LastPosition);
+            replay.Switch(_plans.LastPosition);
             Telemetry.Log.SetupChanged(_logger, Change());
         }
         return replay.TickCount;
@@ -130,7 +130,7 @@ public sealed class DurableState : IDisposable
     /// <param name="settle">Returns when whatever was published so far is kept by whoever else keeps it; null where nobody does.</param>
     public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle = null)
     {
-        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _setups, _models, sessions, mark, settle, _options,
+        _checkpointer = new Checkpointer(Log, engine, router, _store, _snapshot.Count > 0 ? _snapshot[^1] : null, _plans, _models, sessions, mark, settle, _options,
             _clock, _logger);
         Log.Start();
         _checkpointer.Start();
@@ -198,6 +198,6 @@ public sealed class DurableState : IDisposable
             _blocks.Write(position);
         }
 
-        public void Switch(int setup, long position) => router.Broadcast(_blocks, TickBlockKind.Switch, position, setup);
+        public void Switch(int plan, long position) => router.Broadcast(_blocks, TickBlockKind.Switch, position, plan);
     }
 }

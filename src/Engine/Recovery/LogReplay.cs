@@ -13,13 +13,13 @@ internal interface IReplayTarget
 
     void Reset(int stream, long position);
 
-    void Switch(int setup, long position);
+    void Switch(int plan, long position);
 }
 
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
 /// <param name="setups">Those of the log; null where there is one alone.</param>
 /// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
-internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJournal? sessions, long after, SetupHistory? setups = null)
+internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJournal? sessions, long after, ServingHistory? plans = null)
 {
     private Tick[] _ticks = new Tick[64];
 
@@ -39,7 +39,7 @@ internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJo
                 sessions?.Apply(record.Bytes);
             else if (record.Position > after && record.Kind == LogRecordKind.Reset)
                 target.Reset(Known(record.Number, record.Position), record.Position);
-            else if (record.Position > after && record.Kind == LogRecordKind.Setup)
+            else if (record.Position > after && record.Kind == LogRecordKind.ServingPlan)
                 Switch(record.Position);
             else if (record.Position > after)
                 state.Apply(in record);
@@ -49,9 +49,9 @@ internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJo
     /// <summary>Switches to another set-up where it begins.</summary>
     public void Switch(long position)
     {
-        int setup = setups?.At(position) ?? 0;
-        if (setup != 0)
-            target.Switch(setup, position);
+        int plan = setups?.At(position) ?? 0;
+        if (plan != 0)
+            target.Switch(plan, position);
     }
 
     private int Known(int stream, long position) => stream < state.DefinedStreams

@@ -26,7 +26,7 @@ public sealed class StateReader : IReplayTarget
     /// <param name="wanted">Names of the streams that are looked at; null for all. The others have a state and no steps.</param>
     /// <param name="history">Steps of each that are kept, the newest.</param>
     /// <exception cref="InvalidDataException">The log is damaged; says what to do.</exception>
-    public StateReader(IDataFiles files, Func<SetupModel, Forecaster> load, Predicate<string>? wanted = null, int history = 1)
+    public StateReader(IDataFiles files, Func<PlannedModel, Forecaster> load, Predicate<string>? wanted = null, int history = 1)
     {
         (_wanted, _history) = (wanted, history);
         SnapshotStore store = new(files);
@@ -41,19 +41,19 @@ public sealed class StateReader : IReplayTarget
         SnapshotHead[] snapshot = [.. parts.Take(used)];
         long after = used == 0 ? 0 : snapshot[^1].Position;
 
-        SetupHistory setups = new();
+        ServingHistory plans = new();
         if (used > 0)
-            setups.Add(after, snapshot[^1].Setup);
-        reader.Read(after, (records, position) => setups.Add(records, position, after));
-        if (setups.Last is null)
+            plans.Add(after, snapshot[^1].Plan);
+        reader.Read(after, (records, position) => plans.Add(records, position, after));
+        if (plans.Last is null)
             throw new CommandFailedException("the data directory holds no input log; name the one that a worker was given with --data-dir");
 
-        StreamModels map = setups.Map(_state.Directory, load);
+        StreamModels map = plans.Map(_state.Directory, load);
         _rows = new StreamRows(map, shard: 0, shardCount: 1, new RowExchange(shards: 1));
         _batch = new MicroBatch(_rows);
 
         store.Load(snapshot, _state, sessions: null, (stream, kind, row) => _rows.Restore(stream, map.KindIn(setup: 0, kind), row));
-        reader.Read(after, new LogReplay(_state, this, sessions: null, after, setups).Visit);
+        reader.Read(after, new LogReplay(_state, this, sessions: null, after, plans).Visit);
     }
 
     /// <summary>Streams that have a state.</summary>
@@ -90,12 +90,12 @@ public sealed class StateReader : IReplayTarget
     }
 
     /// <summary>Begins another set-up. What was seen of a stream under another model says nothing of its state any more.</summary>
-    void IReplayTarget.Switch(int setup, long position)
+    void IReplayTarget.Switch(int plan, long position)
     {
-        for (_batch.FillHeld(setup, isFirst: true); _batch.Count > 0; _batch.FillHeld(setup, isFirst: false))
+        for (_batch.FillHeld(plan, isFirst: true); _batch.Count > 0; _batch.FillHeld(plan, isFirst: false))
             StepAndWatch([]);
         Dictionary<int, Forecaster> models = _watches.Keys.ToDictionary(stream => stream, ModelOf);
-        _rows.Switch(setup);
+        _rows.Switch(plan);
         foreach ((int stream, Forecaster model) in models)
         {
             if (ModelOf(stream) != model)

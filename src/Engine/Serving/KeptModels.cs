@@ -42,7 +42,7 @@ public sealed class KeptModels(IDataFiles files, ModelCatalog? present)
 
     /// <summary>A model of a set-up, whose outputs show the name it had then.</summary>
     /// <exception cref="CommandFailedException">It is not to be had, or this build makes other rows of it; says what to do.</exception>
-    public Forecaster Load(SetupModel wanted)
+    public Forecaster Load(PlannedModel wanted)
     {
         Forecaster model = Find(wanted);
         return model.RowFloats == wanted.RowFloats
@@ -52,16 +52,16 @@ public sealed class KeptModels(IDataFiles files, ModelCatalog? present)
     }
 
     /// <summary>Removes the models that only other set-ups need.</summary>
-    public void RemoveAllBut(Setup setup)
+    public void RemoveAllBut(ServingPlan plan)
     {
         foreach (string name in files.List().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal)))
         {
-            if (!setup.Models.Any(model => FileName(model.Sha256) == name))
+            if (!plan.Models.Any(model => FileName(model.Sha256) == name))
                 files.Delete(name);
         }
     }
 
-    private Forecaster Find(SetupModel wanted)
+    private Forecaster Find(PlannedModel wanted)
     {
         Forecaster? named = present?.ByPattern.Select(entry => entry.Model).Append(present.Standard).FirstOrDefault(model => model.Hash == wanted.Sha256 && model.Name == wanted.Name);
         if (named is not null)

@@ -37,7 +37,7 @@ internal sealed class Checkpointer
     private readonly TickRouter _router;
     private readonly PacketBlocks _message = new();
     private readonly SnapshotStore _store;
-    private readonly Setup _setup;
+    private readonly ServingPlan _plan;
     private readonly long _setupPosition;
     private readonly KeptModels _models;
     private readonly ISessionJournal? _sessions;
@@ -69,11 +69,11 @@ internal sealed class Checkpointer
     /// Asks the link to say, by the action, when the broker has everything published so far; called where the position has been reached.
     /// </param>
     /// <param name="settle">Returns when a recording has what was published so far: what lies before a snapshot is not stepped again.</param>
-    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, SetupHistory setups,
+    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, ServingHistory setups,
         KeptModels models, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle, DurabilityOptions options, TimeProvider clock, ILogger logger)
     {
         (_log, _engine, _router, _store, _last, _models, _sessions, _mark) = (log, engine, router, store, last, models, sessions, mark);
-        (_setup, _setupPosition) = (setups.Last!, setups.LastPosition);
+        (_plan, _setupPosition) = (plans.Last!, plans.LastPosition);
         (_settle, _options, _clock, _logger) = (settle, options, clock, logger);
         _positionAtSnapshot = last?.Position ?? 0;
         _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
@@ -97,10 +97,10 @@ internal sealed class Checkpointer
     private long NextSnapshotBytes => IsNextWhole ? _engine.RowBytes + _log.Directory.NameBytes : _engine.ChangedRowBytes;
 
     /// <summary>Whether the next snapshot is to stand alone.</summary>
-    private bool IsNextWhole => !IsOfThisSetup || _isAheadOfFile || _store.IsLongChain;
+    private bool IsNextWhole => !IsOfThisPlan || _isAheadOfFile || _store.IsLongChain;
 
     /// <summary>Whether the rows of the last snapshot are laid out as those now.</summary>
-    private bool IsOfThisSetup => _setup.Equals(_last?.Setup);
+    private bool IsOfThisPlan => _plan.Equals(_last?.Plan);
 
     public void Start() => _thread.Start();
 
@@ -247,14 +247,14 @@ internal sealed class Checkpointer
             return;
         bool all = IsNextWhole;
         LogCut cut = Cut(all ? TickBlockKind.SaveAll : TickBlockKind.SaveChanged);
-        SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _setup);
+        SnapshotHead head = new(LogFormat.ArithmeticVersion, cut.Position, all ? 0 : _last!.Position, all ? 0 : _last!.Streams, cut.Streams, _plan);
         _isAheadOfFile = true;   // the shards take these rows for saved from here on
         try
         {
             if (!TryWrite(head, cut, patience))
                 return;
             if (_last?.Position >= _setupPosition)
-                _models.RemoveAllBut(_setup);   // the two newest snapshots are of this set-up, and so is all of the log that they need
+                _models.RemoveAllBut(_plan);   // the two newest snapshots are of this set-up, and so is all of the log that they need
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

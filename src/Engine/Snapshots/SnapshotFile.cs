@@ -22,7 +22,7 @@ internal enum SnapshotSection
 /// <param name="Base">The snapshot whose rows and names it adds to; 0 where it stands alone.</param>
 /// <param name="FirstStream">Names before it are in the base.</param>
 /// <param name="Streams">Names in all.</param>
-public sealed record SnapshotHead(int Arithmetic, long Position, long Base, int FirstStream, int Streams, Setup Setup);
+public sealed record SnapshotHead(int Arithmetic, long Position, long Base, int FirstStream, int Streams, ServingPlan Plan);
 
 /// <summary>
 /// A snapshot on disk: the states of all streams at one position of the log, or those that have changed since the snapshot before.

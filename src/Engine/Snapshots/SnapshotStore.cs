@@ -90,7 +90,7 @@ public sealed class SnapshotStore(IDataFiles files)
                         sessions?.Read(content);
                         break;
                     case SnapshotSection.Rows:
-                        LoadRows(content, part.Setup, visit);
+                        LoadRows(content, part.Plan, visit);
                         break;
                     case SnapshotSection.End:
                         isWhole = true;
@@ -180,13 +180,13 @@ public sealed class SnapshotStore(IDataFiles files)
         }
     }
 
-    private static void LoadRows(ReadOnlySpan<byte> rows, Setup setup, RowVisitor visit)
+    private static void LoadRows(ReadOnlySpan<byte> rows, ServingPlan plan, RowVisitor visit)
     {
         while (!rows.IsEmpty)
         {
             int stream = BinaryPrimitives.ReadInt32LittleEndian(rows);
             int kind = BinaryPrimitives.ReadInt32LittleEndian(rows[4..]);
-            int bytes = setup.RowFloats(kind) * sizeof(float);
+            int bytes = plan.RowFloats(kind) * sizeof(float);
             visit(stream, kind, MemoryMarshal.Cast<byte, float>(rows.Slice(8, bytes)));
             rows = rows[(8 + bytes)..];
         }

@@ -62,11 +62,11 @@ public sealed class MicroBatch
     /// <summary>Fills the batch with ticks that are held, due or not, each stream's oldest.</summary>
     /// <param name="setup">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
     /// <param name="isFirst">Whether to begin with the first stream; else where the last batch of held ones began.</param>
-    public void FillHeld(int? setup, bool isFirst)
+    public void FillHeld(int? plan, bool isFirst)
     {
         Begin();
         int from = isFirst ? 0 : _heldFrom;
-        while (_count < Capacity && _rows.TryUseHeld(ref from, setup, out int stream, out int kind, out int row))
+        while (_count < Capacity && _rows.TryUseHeld(ref from, plan, out int stream, out int kind, out int row))
         {
             if (_count == 0)
                 _heldFrom = from;   // those before it have nothing left

@@ -138,9 +138,9 @@ internal sealed class Shard
     /// <summary>What is held steps, in the order it was held for.</summary>
     /// <param name="setup">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
     /// <param name="position">In the journal, of what lets them go.</param>
-    private void StepHeld(int? setup, long position)
+    private void StepHeld(int? plan, long position)
     {
-        for (_batch.FillHeld(setup, isFirst: true); _batch.Count > 0; _batch.FillHeld(setup, isFirst: false))
+        for (_batch.FillHeld(plan, isFirst: true); _batch.Count > 0; _batch.FillHeld(plan, isFirst: false))
         {
             _batch.Step();
             Count(startedAt: 0);
@@ -158,8 +158,8 @@ internal sealed class Shard
         }
         if (_taken.Control == TickBlockKind.Switch)
         {
-            StepHeld(_taken.Setup, _taken.Position);
-            _rows.Switch(_taken.Setup);
+            StepHeld(_taken.Plan, _taken.Position);
+            _rows.Switch(_taken.Plan);
             return;
         }
         _block.Cut = _taken.Position;

@@ -25,7 +25,7 @@ public sealed class StreamRows
     private int _inBatch;
     private long _held;
     private Dictionary<int, int>? _heldAtRestore = [];
-    private int _setup;
+    private int _plan;
 
     /// <param name="shard">Of this shard's streams the remainder by <paramref name="shardCount"/>.</param>
     /// <param name="exchange">Receives saved rows.</param>
@@ -96,7 +96,7 @@ public sealed class StreamRows
             return false;
         if (place.LastBatch == 0)
         {
-            row = Settle(index, kind = _map.KindOf(stream, _setup));
+            row = Settle(index, kind = _map.KindOf(stream, _plan));
         }
         else
         {
@@ -133,13 +133,13 @@ public sealed class StreamRows
     /// <summary>Readies the row of the next stream that has a tick held and is not in this batch yet.</summary>
     /// <param name="from">Start of the search, and its end.</param>
     /// <param name="setup">One that takes another's place: streams that it gives another rule are meant; null for all.</param>
-    public bool TryUseHeld(ref int from, int? setup, out int stream, out int kind, out int row)
+    public bool TryUseHeld(ref int from, int? plan, out int stream, out int kind, out int row)
     {
         (stream, kind, row) = (0, 0, 0);
         for (; HeldCount > 0 && from < _rows.PlaceCount; from++)
         {
             ref StreamPlace place = ref _rows[from];
-            if (place.LastBatch is 0 || place.LastBatch == _batch || !Kinds[place.Kind].IsGuarded || (setup is int next && KeepsRule(from, in place, next)))
+            if (place.LastBatch is 0 || place.LastBatch == _batch || !Kinds[place.Kind].IsGuarded || (plan is int next && KeepsRule(from, in place, next)))
                 continue;
             if (HeldIn(Kinds[place.Kind], _rows.Look(from)) == 0)
                 continue;
@@ -151,15 +151,15 @@ public sealed class StreamRows
 
     /// <summary>Serves the streams as another set-up says, between two batches: rows of streams whose kind changes become rows of the new one.</summary>
     /// <param name="setup">Its number in the map.</param>
-    public void Switch(int setup)
+    public void Switch(int plan)
     {
         GoOnSaving(toTheEnd: true);
         BeginBatch();
-        _setup = setup;
+        _plan = plan;
         for (int index = 0; index < _rows.PlaceCount; index++)
         {
             ref StreamPlace place = ref _rows[index];
-            int kind = place.LastBatch == 0 ? place.Kind : _map.KindOf(_rows.StreamOf(index), setup);
+            int kind = place.LastBatch == 0 ? place.Kind : _map.KindOf(_rows.StreamOf(index), plan);
             if (kind == place.Kind)
                 continue;
             _rowBytes += SavedBytes(kind) - SavedBytes(place.Kind);
@@ -168,7 +168,7 @@ public sealed class StreamRows
         }
         for (int kind = 0; kind < Kinds.Count; kind++)
         {
-            if (!_map.Has(setup, kind))
+            if (!_map.Has(plan, kind))
                 _rows.Drop(kind);
         }
     }
@@ -231,7 +231,7 @@ public sealed class StreamRows
 
     private int SavedBytes(int kind) => RowPiece.RowHeaderBytes + (Kinds[kind].RowFloats * sizeof(float));
 
-    private bool KeepsRule(int index, ref readonly StreamPlace place, int setup) => Kinds[_map.KindOf(_rows.StreamOf(index), setup)].Rule == Kinds[place.Kind].Rule;
+    private bool KeepsRule(int index, ref readonly StreamPlace place, int plan) => Kinds[_map.KindOf(_rows.StreamOf(index), plan)].Rule == Kinds[place.Kind].Rule;
 
     /// <summary>Ticks held in a row.</summary>
     private static int HeldIn(RowKind kind, ReadOnlySpan<float> row) =>

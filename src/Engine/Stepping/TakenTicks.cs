@@ -23,7 +23,7 @@ public sealed class TakenTicks
     public int Stream { get; private set; }
 
     /// <summary>The set-up of a switch.</summary>
-    public int Setup { get; private set; }
+    public int Plan { get; private set; }
 
     /// <summary>The position of the control message in the log.</summary>
     public long Position { get; private set; }
@@ -44,7 +44,7 @@ public sealed class TakenTicks
             if (block.Kind == TickBlockKind.Ticks)
                 Add(block, blocks);
             else
-                (Control, Stream, Setup, Position) = (block.Kind, block.Stream, block.Setup, block.Origin.Position);
+                (Control, Stream, Plan, Position) = (block.Kind, block.Stream, block.Plan, block.Origin.Position);
             _blocks[blocks++] = block;
         }
         inbox.Return(_blocks.AsSpan(0, blocks));

@@ -11,11 +11,11 @@ namespace StreamRnn.Engine.Streams;
 public sealed class StreamModels
 {
     private readonly RowKind[] _kinds;
-    private readonly Assignment[] _setups;   // the present one is the last
+    private readonly Assignment[] _plans;   // the present one is the last
     private readonly StreamDirectory? _directory;
 
     /// <summary>One model for every stream, and every tick steps as it comes.</summary>
-    public StreamModels(Forecaster standard) => (_kinds, _setups) = ([new RowKind(standard, TickRule.Default)], [new Assignment([], [], [0])]);
+    public StreamModels(Forecaster standard) => (_kinds, _plans) = ([new RowKind(standard, TickRule.Default)], [new Assignment([], [], [0])]);
 
     /// <param name="models">In order of preference.</param>
     /// <param name="rules">In order of preference.</param>
@@ -25,14 +25,14 @@ public sealed class StreamModels
         _directory = directory;
         _kinds = [.. models.Select(entry => entry.Model).Append(standard)
             .SelectMany(_ => rules.Select(entry => entry.Rule).Append(TickRule.Default), (model, rule) => new RowKind(model, rule))];
-        _setups = [new Assignment([.. models.Select(entry => entry.Pattern)], [.. rules.Select(entry => entry.Pattern)], [.. Enumerable.Range(0, _kinds.Length)])];
+        _plans = [new Assignment([.. models.Select(entry => entry.Pattern)], [.. rules.Select(entry => entry.Pattern)], [.. Enumerable.Range(0, _kinds.Length)])];
     }
 
     private StreamModels(StreamModels present, IReadOnlyList<StreamModels> past)
     {
         List<RowKind> kinds = [.. present._kinds];
         _directory = present._directory;
-        _setups = [.. past.Select(map => map._setups[0] with { Kinds = [.. map._kinds.Select(IndexOf)] }), present._setups[0]];
+        _plans = [.. past.Select(map => map._plans[0] with { Kinds = [.. map._kinds.Select(IndexOf)] }), present._plans[0]];
         _kinds = [.. kinds];
 
         int IndexOf(RowKind kind)
@@ -47,19 +47,19 @@ public sealed class StreamModels
     public IReadOnlyList<RowKind> Kinds => _kinds;
 
     /// <summary>Kind of the streams that no pattern names.</summary>
-    public RowKind Standard => _kinds[_setups[^1].Kinds[^1]];
+    public RowKind Standard => _kinds[_plans[^1].Kinds[^1]];
 
     /// <summary>Set-ups, of which each one's number is below its successor's.</summary>
-    public int SetupCount => _setups.Length;
+    public int SetupCount => _plans.Length;
 
     /// <summary>Returns this set-up combined with the earlier ones.</summary>
     /// <param name="past">The first of each is meant; the oldest comes first.</param>
     public StreamModels After(IReadOnlyList<StreamModels> past) => past.Count == 0 ? this : new StreamModels(this, past);
 
     /// <summary>Index into <see cref="Kinds"/> of a stream's kind in a set-up. Asked once, at the stream's first tick or where the set-up changes.</summary>
-    public int KindOf(int stream, int setup)
+    public int KindOf(int stream, int plan)
     {
-        Assignment assignment = _setups[setup];
+        Assignment assignment = _plans[plan];
         if (assignment.Kinds.Length == 1)
             return assignment.Kinds[0];
         string name = _directory!.Name(stream);
@@ -67,10 +67,10 @@ public sealed class StreamModels
     }
 
     /// <summary>Index into <see cref="Kinds"/> of what a set-up itself counts as its kind.</summary>
-    public int KindIn(int setup, int kind) => _setups[setup].Kinds[kind];
+    public int KindIn(int plan, int kind) => _plans[plan].Kinds[kind];
 
     /// <summary>Whether a set-up has a kind.</summary>
-    public bool Has(int setup, int kind) => _setups[setup].Kinds.Contains(kind);
+    public bool Has(int plan, int kind) => _plans[plan].Kinds.Contains(kind);
 
     private static int FirstMatch(StreamPattern[] patterns, string name)
     {

@@ -60,7 +60,7 @@ public sealed class TickBlock
     public int Stream { get; private set; }
 
     /// <summary>The number of the set-up of a <see cref="TickBlockKind.Switch"/>.</summary>
-    public int Setup { get; private set; }
+    public int Plan { get; private set; }
 
     /// <summary>In the order of arrival.</summary>
     public ReadOnlySpan<Tick> Ticks => _ticks.AsSpan(0, _count);
@@ -88,7 +88,7 @@ public sealed class TickBlock
         }
     }
 
-    internal void Ask(TickBlockKind kind, int stream, int setup) => (Kind, Stream, Setup) = (kind, stream, setup);
+    internal void Ask(TickBlockKind kind, int stream, int plan) => (Kind, Stream, Plan) = (kind, stream, plan);
 
     internal void Clear() => (Kind, Origin, _count) = (TickBlockKind.Ticks, default, 0);
 

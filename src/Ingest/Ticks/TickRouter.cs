@@ -63,7 +63,7 @@ public sealed class TickRouter
 
     /// <summary>Sets room aside for a control message to every shard, or to the shard of a stream, and waits for it.</summary>
     /// <param name="stream">Negative for every shard.</param>
-    public void Reserve(PacketBlocks message, TickBlockKind kind, int stream = -1, int setup = 0)
+    public void Reserve(PacketBlocks message, TickBlockKind kind, int stream = -1, int plan = 0)
     {
         message.Begin();
         for (int shard = 0; shard < _inboxes.Length; shard++)
@@ -72,7 +72,7 @@ public sealed class TickRouter
                 continue;
             _inboxes[shard].Reserve(1);
             TickBlock block = _inboxes[shard].Rent();
-            block.Ask(kind, stream, setup);
+            block.Ask(kind, stream, plan);
             message.Take(_inboxes[shard], block);
         }
     }
@@ -87,9 +87,9 @@ public sealed class TickRouter
 
     /// <summary>Broadcasts a control message to all shards, ordered with this thread's ticks; blocks while a shard is full.</summary>
     /// <param name="position">In the log.</param>
-    public void Broadcast(PacketBlocks message, TickBlockKind kind, long position, int setup = 0)
+    public void Broadcast(PacketBlocks message, TickBlockKind kind, long position, int plan = 0)
     {
-        Reserve(message, kind, setup: setup);
+        Reserve(message, kind, setup: plan);
         message.Write(position);
     }
 

@@ -172,7 +172,7 @@ internal sealed class DurableBench : IDisposable
         _topics = [.. Enumerable.Range(0, streams).Select(stream => Encoding.UTF8.GetBytes($"plant/line{stream % 40}/machine{stream}"))];
         StreamDirectory directory = new(streams);
         ModelCatalog models = new(model, []);
-        _state = new DurableState(new DataFolder(folder), directory, Setup.Of(models, []), models, options, 4096,
+        _state = new DurableState(new DataFolder(folder), directory, ServingPlan.Of(models, []), models, options, 4096,
             reason => throw new IOException(reason), TimeProvider.System, NullLogger.Instance, streamsInMemory);
         _engine = new StreamEngine(_state.Map, new EngineCapacity(shards) { Cold = _state.Cold }, _metrics, traces: null, _state.Log, _state.ConfirmedOutputs,
             new MessageSink(new Nowhere(), new ForecastCodec("streamrnn", directory, _state.Map), new Delivery(1, false), new Delivery(1, false)));

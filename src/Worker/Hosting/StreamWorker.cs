@@ -65,7 +65,7 @@ internal sealed class StreamWorker : IDisposable
         DataDir = options.DataDir;
         if (options.DataDir is not null)
         {
-            _durable = new DurableState(new DataFolder(options.DataDir), Streams, Setup.Of(models, options.TickRules), models, options.Durability,
+            _durable = new DurableState(new DataFolder(options.DataDir), Streams, ServingPlan.Of(models, options.TickRules), models, options.Durability,
                 LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
         }
         ITickLog log = (ITickLog?)_durable?.Log ?? NoLog.Instance;

@@ -98,7 +98,7 @@ internal sealed class ReadLog
         {
         }
 
-        public void Switch(int setup, long position)
+        public void Switch(int plan, long position)
         {
         }
     }

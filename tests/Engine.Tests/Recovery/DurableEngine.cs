@@ -41,7 +41,7 @@ internal sealed class DurableEngine : IDisposable
         rules ??= [];
         Files = files;
         models ??= new ModelCatalog(new ChainForecaster(), []);
-        State = new DurableState(files, directory, Setup.Of(models, rules), models, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
+        State = new DurableState(files, directory, ServingPlan.Of(models, rules), models, options ?? Hasty, 4096, reason => Failure = reason, TimeProvider.System, NullLogger.Instance,
             streamsInMemory);
         _engine = new StreamEngine(State.Map, new EngineCapacity(shards) { Cold = State.Cold }, _metrics, traces: null, State.Log, State.ConfirmedOutputs,
             new Sink(files, outputs));

@@ -219,7 +219,7 @@ public sealed class RecoveryTests
             left.Delete(snapshot);
 
         ModelCatalog models = new(new ChainForecaster(), []);
-        using DurableState state = new(left, new StreamDirectory(10), Setup.Of(models, []), models, DurableEngine.Hasty, 4096, _ => { }, TimeProvider.System, NullLogger.Instance);
+        using DurableState state = new(left, new StreamDirectory(10), ServingPlan.Of(models, []), models, DurableEngine.Hasty, 4096, _ => { }, TimeProvider.System, NullLogger.Instance);
         string segment = left.List().Last(LogFormat.IsSegment);
         left[segment] = left[segment][..^5];
         InvalidDataException refused = Assert.Throws<InvalidDataException>(() => state.Replay(new TickRouter([new TickInbox(100)]), sessions: null));

@@ -126,7 +126,7 @@ public class TickRouterTests
         {
             List<(TickBlockKind, int, int, long)> all = [];
             while (inbox.TryRead(out TickBlock? block))
-                all.Add((block.Kind, block.Stream, block.Setup, block.Origin.Position));
+                all.Add((block.Kind, block.Stream, block.Plan, block.Origin.Position));
             return all;
         }
     }

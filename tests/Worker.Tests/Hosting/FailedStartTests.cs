@@ -21,7 +21,7 @@ public sealed class FailedStartTests
             StreamRnnOptions options = new() { DataDir = folder, Broker = new BrokerOptions { Enabled = isBroker, Port = 0 }, Mqtt = new MqttOptions { Host = "127.0.0.1" } };
             ModelCatalog models = options.LoadModels();
             using (DataFolder files = new(folder))
-                WriteSnapshotWithANameTwice(files, Setup.Of(models, []));
+                WriteSnapshotWithANameTwice(files, ServingPlan.Of(models, []));
 
             using WorkerMetrics metrics = new();
             using TickTraces traces = new();
@@ -37,10 +37,10 @@ public sealed class FailedStartTests
         }
     }
 
-    private static void WriteSnapshotWithANameTwice(DataFolder files, Setup setup)
+    private static void WriteSnapshotWithANameTwice(DataFolder files, ServingPlan plan)
     {
         SnapshotStore store = new(files);
-        SnapshotHead head = new(LogFormat.ArithmeticVersion, Position: 5, Base: 0, FirstStream: 0, Streams: 2, setup);
+        SnapshotHead head = new(LogFormat.ArithmeticVersion, Position: 5, Base: 0, FirstStream: 0, Streams: 2, plan);
         IDataFile file = store.Create(head);
         SnapshotFile.Append(file, SnapshotSection.Streams, [1, 0, 1, 0, (byte)'a', 1, 0, 1, 0, (byte)'a']);
         store.Publish(file, head, rowCount: 0);

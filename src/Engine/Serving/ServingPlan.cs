@@ -10,24 +10,24 @@ namespace StreamRnn.Engine.Serving;
 /// </summary>
 /// <param name="Models">Which model serves which streams, in order of preference; the standard one, without a pattern, comes last.</param>
 /// <param name="Rules">Which rule the ticks of which streams follow, likewise; null for the standard one alone.</param>
-public sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<SetupRule>? Rules = null)
+public sealed record ServingPlan(IReadOnlyList<PlannedModel> Models, IReadOnlyList<PlannedRule>? Rules = null)
 {
     /// <summary>What every stream follows for which no rule is named.</summary>
-    public static readonly SetupRule StandardRule = new(null, TickRule.Default, GuardFloats: 0);
+    public static readonly PlannedRule StandardRule = new(null, TickRule.Default, GuardFloats: 0);
 
-    public IReadOnlyList<SetupRule> Rules { get; init; } = Rules ?? [StandardRule];
+    public IReadOnlyList<PlannedRule> Rules { get; init; } = Rules ?? [StandardRule];
 
-    public static Setup Of(ModelCatalog models, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) =>
-        new([.. models.ByPattern.Select(entry => new SetupModel(entry.Pattern.ToString(), entry.Model.Name, entry.Model.Hash, entry.Model.RowFloats)),
-            new SetupModel(null, models.Standard.Name, models.Standard.Hash, models.Standard.RowFloats)],
-            [.. rules.Select(entry => new SetupRule(entry.Pattern.ToString(), entry.Rule, entry.Rule.GuardFloats)), StandardRule]);
+    public static ServingPlan Of(ModelCatalog models, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) =>
+        new([.. models.ByPattern.Select(entry => new PlannedModel(entry.Pattern.ToString(), entry.Model.Name, entry.Model.Hash, entry.Model.RowFloats)),
+            new PlannedModel(null, models.Standard.Name, models.Standard.Hash, models.Standard.RowFloats)],
+            [.. rules.Select(entry => new PlannedRule(entry.Pattern.ToString(), entry.Rule, entry.Rule.GuardFloats)), StandardRule]);
 
     /// <exception cref="InvalidDataException">It is none.</exception>
-    public static Setup Parse(ReadOnlySpan<byte> json)
+    public static ServingPlan Parse(ReadOnlySpan<byte> json)
     {
         try
         {
-            return JsonSerializer.Deserialize<Setup>(json)!;
+            return JsonSerializer.Deserialize<ServingPlan>(json)!;
         }
         catch (JsonException e)
         {
@@ -44,13 +44,13 @@ public sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Setup
 
     /// <summary>Assigns kinds of rows to streams.</summary>
     /// <param name="load">Finds a model.</param>
-    public StreamModels Map(StreamDirectory directory, Func<SetupModel, Forecaster> load) => new(load(Models[^1]), directory,
+    public StreamModels Map(StreamDirectory directory, Func<PlannedModel, Forecaster> load) => new(load(Models[^1]), directory,
         [.. Models.SkipLast(1).Select(model => (new StreamPattern(model.Pattern!), load(model)))],
         [.. Rules.SkipLast(1).Select(rule => (new StreamPattern(rule.Pattern!), rule.Rule))]);
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this);
 
-    public bool Equals(Setup? other) => other is not null && Models.SequenceEqual(other.Models) && Rules.SequenceEqual(other.Rules);
+    public bool Equals(ServingPlan? other) => other is not null && Models.SequenceEqual(other.Models) && Rules.SequenceEqual(other.Rules);
 
     public override int GetHashCode() => HashCode.Combine(Models.Count, Rules.Count);
 
@@ -63,9 +63,9 @@ public sealed record Setup(IReadOnlyList<SetupModel> Models, IReadOnlyList<Setup
 /// <param name="Pattern">Null for the standard one.</param>
 /// <param name="Sha256">Of the model file.</param>
 /// <param name="RowFloats">Of a stream's state row.</param>
-public sealed record SetupModel(string? Pattern, string Name, string Sha256, int RowFloats);
+public sealed record PlannedModel(string? Pattern, string Name, string Sha256, int RowFloats);
 
 /// <summary>A rule of a set-up.</summary>
 /// <param name="Pattern">Null for the standard one.</param>
 /// <param name="GuardFloats">Floats that the rule adds to a stream's state row.</param>
-public sealed record SetupRule(string? Pattern, TickRule Rule, int GuardFloats);
+public sealed record PlannedRule(string? Pattern, TickRule Rule, int GuardFloats);
