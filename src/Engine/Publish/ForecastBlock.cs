@@ -22,12 +22,12 @@ public sealed class ForecastBlock(int capacity)
     public int Room => _forecasts.Length - Math.Max(Count, _silentCount);
 
     /// <summary>Whether there is nothing to hand on.</summary>
-    public bool IsEmpty => Count == 0 && _silentCount == 0 && Cut == 0;
+    public bool IsEmpty => Count == 0 && _silentCount == 0 && Barrier == 0;
 
     public ReadOnlySpan<Forecast> Forecasts => _forecasts.AsSpan(0, Count);
 
     /// <summary>Where the journal was cut right behind this block; 0 where it was not.</summary>
-    public long Cut { get; set; }
+    public long Barrier { get; set; }
 
     /// <summary>The last place in the journal of what it holds; they rise.</summary>
     public long LastPosition => Math.Max(_lastSilent, Count == 0 ? 0 : _forecasts[Count - 1].Position);
@@ -60,7 +60,7 @@ public sealed class ForecastBlock(int capacity)
 
     public void Clear()
     {
-        (Count, _silentCount, _lastSilent, Cut) = (0, 0, 0, 0);
+        (Count, _silentCount, _lastSilent, Barrier) = (0, 0, 0, 0);
     }
 
     /// <summary>Completes the packets of these ticks, which are durable.</summary>

@@ -63,7 +63,7 @@ public sealed class ForecastQueue
             return filled;
         while (!_blocks.TryWrite(filled))
         {
-            if (!MayWait && filled.Cut == 0)   // a cut is no forecast and is not dropped
+            if (!MayWait && filled.Barrier == 0)   // a barrier is no forecast and is not dropped
                 return Drop(filled);
             WaitForRoom();
         }

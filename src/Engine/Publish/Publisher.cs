@@ -19,7 +19,7 @@ internal sealed class Publisher(
     private readonly List<PacketLedger> _due = [];   // under the lock
     private Thread? _thread;
     private long _published;
-    private int _cutShards;
+    private int _barrierShards;
 
     /// <summary>Forecasts handed to the sinks so far.</summary>
     public long Published => Volatile.Read(ref _published);
@@ -27,7 +27,7 @@ internal sealed class Publisher(
     /// <summary>
     /// Told where the journal was cut when every output of what lies before has been handed to the sinks. Called by the publisher's thread.
     /// </summary>
-    public Action<long>? CutReached { get; set; }
+    public Action<long>? BarrierReached { get; set; }
 
     public void Start()
     {
@@ -66,10 +66,10 @@ internal sealed class Publisher(
             {
                 block = queue.Take();
                 Publish(block);
-                if (block.Cut > 0 && ++_cutShards == queue.Producers)
+                if (block.Barrier > 0 && ++_barrierShards == queue.Producers)
                 {
-                    _cutShards = 0;
-                    CutReached?.Invoke(block.Cut);
+                    _barrierShards = 0;
+                    BarrierReached?.Invoke(block.Barrier);
                 }
             }
             queue.Return(block);

@@ -35,7 +35,7 @@ public sealed class DurableState : IDisposable
     private Checkpointer? _checkpointer;
 
     /// <summary>Opens a directory and checks every frame in it that is needed; nothing is stepped yet.</summary>
-    /// <param name="setup">What this run steps with. Where the directory was written with another, that is a change at the end of its log.</param>
+    /// <param name="plan">What this run steps with. Where the directory was written with another, that is a change at the end of its log.</param>
     /// <param name="models">Those of the set-up.</param>
     /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
     /// <param name="streamsInMemory">Streams whose states may be in memory; null for all.</param>
@@ -104,7 +104,7 @@ public sealed class DurableState : IDisposable
 
     /// <summary>Brings names, sessions and states back as the snapshot has them, before the engine starts.</summary>
     public void Restore(StreamEngine engine, ISessionJournal? sessions) =>
-        _store.Load(_snapshot, _state, sessions, (stream, kind, row) => engine.Restore(stream, Map.KindIn(setup: 0, kind), row));
+        _store.Load(_snapshot, _state, sessions, (stream, kind, row) => engine.Restore(stream, Map.KindIn(plan: 0, kind), row));
 
     /// <summary>Steps again what came after the snapshot; returns when its last tick is in its shard's queue.</summary>
     /// <returns>Ticks brought back.</returns>
@@ -160,7 +160,7 @@ public sealed class DurableState : IDisposable
         Dictionary<(int Before, int Now), int> counts = [];
         for (int stream = 0; stream < _state.DefinedStreams; stream++)
         {
-            (int, int) kinds = (Map.KindOf(stream, Map.SetupCount - 2), Map.KindOf(stream, Map.SetupCount - 1));
+            (int, int) kinds = (Map.KindOf(stream, Map.PlanCount - 2), Map.KindOf(stream, Map.PlanCount - 1));
             counts[kinds] = counts.GetValueOrDefault(kinds) + 1;
         }
         int same = counts.Where(entry => entry.Key.Before == entry.Key.Now).Sum(entry => entry.Value);

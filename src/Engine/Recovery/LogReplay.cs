@@ -17,7 +17,7 @@ internal interface IReplayTarget
 }
 
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
-/// <param name="setups">Those of the log; null where there is one alone.</param>
+/// <param name="plans">Those of the log; null where there is one alone.</param>
 /// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
 internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJournal? sessions, long after, ServingHistory? plans = null)
 {
@@ -49,7 +49,7 @@ internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJo
     /// <summary>Switches to another set-up where it begins.</summary>
     public void Switch(long position)
     {
-        int plan = setups?.At(position) ?? 0;
+        int plan = plans?.At(position) ?? 0;
         if (plan != 0)
             target.Switch(plan, position);
     }

@@ -52,7 +52,7 @@ public sealed class StateReader : IReplayTarget
         _rows = new StreamRows(map, shard: 0, shardCount: 1, new RowExchange(shards: 1));
         _batch = new MicroBatch(_rows);
 
-        store.Load(snapshot, _state, sessions: null, (stream, kind, row) => _rows.Restore(stream, map.KindIn(setup: 0, kind), row));
+        store.Load(snapshot, _state, sessions: null, (stream, kind, row) => _rows.Restore(stream, map.KindIn(plan: 0, kind), row));
         reader.Read(after, new LogReplay(_state, this, sessions: null, after, plans).Visit);
     }
 

@@ -38,7 +38,7 @@ internal sealed class Checkpointer
     private readonly PacketBlocks _message = new();
     private readonly SnapshotStore _store;
     private readonly ServingPlan _plan;
-    private readonly long _setupPosition;
+    private readonly long _planPosition;
     private readonly KeptModels _models;
     private readonly ISessionJournal? _sessions;
     private readonly Action<long, Action<long>> _mark;
@@ -63,21 +63,21 @@ internal sealed class Checkpointer
     private bool _closing;
 
     /// <param name="last">The snapshot that was recovered; null for none.</param>
-    /// <param name="setups">The last of them holds from here on.</param>
+    /// <param name="plans">The last of them holds from here on.</param>
     /// <param name="sessions">The embedded broker's, which go into the snapshot; null for a broker elsewhere.</param>
     /// <param name="mark">
     /// Asks the link to say, by the action, when the broker has everything published so far; called where the position has been reached.
     /// </param>
     /// <param name="settle">Returns when a recording has what was published so far: what lies before a snapshot is not stepped again.</param>
-    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, ServingHistory setups,
+    public Checkpointer(InputLog log, StreamEngine engine, TickRouter router, SnapshotStore store, SnapshotHead? last, ServingHistory plans,
         KeptModels models, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle, DurabilityOptions options, TimeProvider clock, ILogger logger)
     {
         (_log, _engine, _router, _store, _last, _models, _sessions, _mark) = (log, engine, router, store, last, models, sessions, mark);
-        (_plan, _setupPosition) = (plans.Last!, plans.LastPosition);
+        (_plan, _planPosition) = (plans.Last!, plans.LastPosition);
         (_settle, _options, _clock, _logger) = (settle, options, clock, logger);
         _positionAtSnapshot = last?.Position ?? 0;
         _thread = new Thread(Run) { Name = "checkpoints", IsBackground = true };
-        engine.CutReached = Reached;
+        engine.BarrierReached = Reached;
         log.Committed = SetDue;
     }
 
@@ -253,7 +253,7 @@ internal sealed class Checkpointer
         {
             if (!TryWrite(head, cut, patience))
                 return;
-            if (_last?.Position >= _setupPosition)
+            if (_last?.Position >= _planPosition)
                 _models.RemoveAllBut(_plan);   // the two newest snapshots are of this set-up, and so is all of the log that they need
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

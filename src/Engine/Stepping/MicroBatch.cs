@@ -60,7 +60,7 @@ public sealed class MicroBatch
     }
 
     /// <summary>Fills the batch with ticks that are held, due or not, each stream's oldest.</summary>
-    /// <param name="setup">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
+    /// <param name="plan">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
     /// <param name="isFirst">Whether to begin with the first stream; else where the last batch of held ones began.</param>
     public void FillHeld(int? plan, bool isFirst)
     {

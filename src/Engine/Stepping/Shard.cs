@@ -108,7 +108,7 @@ internal sealed class Shard
         }
         _rows.GoOnSaving(toTheEnd: true);
         if (!_keepsHeld)
-            StepHeld(setup: null, position: 0);   // nothing comes any more
+            StepHeld(plan: null, position: 0);   // nothing comes any more
     }
 
     private void StepBatch(ReadOnlySpan<Tick> waiting)
@@ -136,7 +136,7 @@ internal sealed class Shard
     }
 
     /// <summary>What is held steps, in the order it was held for.</summary>
-    /// <param name="setup">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
+    /// <param name="plan">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
     /// <param name="position">In the journal, of what lets them go.</param>
     private void StepHeld(int? plan, long position)
     {
@@ -162,7 +162,7 @@ internal sealed class Shard
             _rows.Switch(_taken.Plan);
             return;
         }
-        _block.Cut = _taken.Position;
+        _block.Barrier = _taken.Position;
         Release();
         if (_taken.Control != TickBlockKind.Barrier)
             _rows.BeginSaving(all: _taken.Control == TickBlockKind.SaveAll);

@@ -84,10 +84,10 @@ public sealed class StreamEngine
     public long StateBytes => _shards.Sum(shard => shard.StateBytes);
 
     /// <summary>Told where the journal was cut when every output of what lies before has been handed to the sinks.</summary>
-    public Action<long>? CutReached
+    public Action<long>? BarrierReached
     {
-        get => _publisher.CutReached;
-        set => _publisher.CutReached = value;
+        get => _publisher.BarrierReached;
+        set => _publisher.BarrierReached = value;
     }
 
     /// <summary>How long a shard has worked so far, on average.</summary>

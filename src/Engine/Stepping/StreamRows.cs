@@ -132,7 +132,7 @@ public sealed class StreamRows
 
     /// <summary>Readies the row of the next stream that has a tick held and is not in this batch yet.</summary>
     /// <param name="from">Start of the search, and its end.</param>
-    /// <param name="setup">One that takes another's place: streams that it gives another rule are meant; null for all.</param>
+    /// <param name="plan">One that takes another's place: streams that it gives another rule are meant; null for all.</param>
     public bool TryUseHeld(ref int from, int? plan, out int stream, out int kind, out int row)
     {
         (stream, kind, row) = (0, 0, 0);
@@ -150,7 +150,7 @@ public sealed class StreamRows
     }
 
     /// <summary>Serves the streams as another set-up says, between two batches: rows of streams whose kind changes become rows of the new one.</summary>
-    /// <param name="setup">Its number in the map.</param>
+    /// <param name="plan">Its number in the map.</param>
     public void Switch(int plan)
     {
         GoOnSaving(toTheEnd: true);

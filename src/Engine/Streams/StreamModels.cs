@@ -50,7 +50,7 @@ public sealed class StreamModels
     public RowKind Standard => _kinds[_plans[^1].Kinds[^1]];
 
     /// <summary>Set-ups, of which each one's number is below its successor's.</summary>
-    public int SetupCount => _plans.Length;
+    public int PlanCount => _plans.Length;
 
     /// <summary>Returns this set-up combined with the earlier ones.</summary>
     /// <param name="past">The first of each is meant; the oldest comes first.</param>

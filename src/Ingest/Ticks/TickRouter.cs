@@ -89,7 +89,7 @@ public sealed class TickRouter
     /// <param name="position">In the log.</param>
     public void Broadcast(PacketBlocks message, TickBlockKind kind, long position, int plan = 0)
     {
-        Reserve(message, kind, setup: plan);
+        Reserve(message, kind, plan: plan);
         message.Write(position);
     }
 

@@ -27,7 +27,7 @@ public sealed class StreamModelsTests
         (string Model, TickRule Rule) KindOf(string topic)
         {
             Assert.Equal(TickFault.None, directory.TryGet(Encoding.UTF8.GetBytes(topic), [], out int stream));
-            RowKind kind = map.Kinds[map.KindOf(stream, setup: 0)];
+            RowKind kind = map.Kinds[map.KindOf(stream, plan: 0)];
             return (kind.Model.Name, kind.Rule);
         }
     }

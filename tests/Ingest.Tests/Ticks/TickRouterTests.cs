@@ -114,7 +114,7 @@ public class TickRouterTests
         var router = new TickRouter(inboxes);
         router.Route(TickInboxes.Packet(Of(0, 1), Of(1, 2)), position: 2);
         PacketBlocks message = new();
-        router.Broadcast(message, TickBlockKind.Switch, position: 3, setup: 7);
+        router.Broadcast(message, TickBlockKind.Switch, position: 3, plan: 7);
         router.Reserve(message, TickBlockKind.Reset, stream: 5);
         message.Write(position: 4);
 
