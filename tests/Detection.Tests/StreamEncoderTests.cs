@@ -11,8 +11,17 @@ public class StreamEncoderTests
 
     private static readonly StreamEncoding Constants = new()
     {
-        Center = 10, Scale = 4, Change = 2, Interval = Minute, Lags = 10, Taps = [12], Horizons = [1, 3], Levels = [0.05, 0.5, 0.95], DayHarmonics = 1,
-        Residual = [0.5, 1], YoungResidual = 0.7,
+        Center = 10,
+        Scale = 4,
+        Change = 2,
+        Interval = Minute,
+        Lags = 10,
+        Taps = [12],
+        Horizons = [1, 3],
+        Levels = [0.05, 0.5, 0.95],
+        DayHarmonics = 1,
+        Residual = [0.5, 1],
+        YoungResidual = 0.7,
     };
 
     /// <summary>Weights of zero: the value stays.</summary>

@@ -128,8 +128,17 @@ public class TrainedForecasterTests
     {
         StreamEncoding constants = new()
         {
-            Center = 20, Scale = 4, Change = 2, Interval = Minute, Lags = 6, Taps = [8], Horizons = [1, 3], Levels = [0.05, 0.5, 0.95], DayHarmonics = 1,
-            Residual = [0.5, 1], YoungResidual = 0.7,
+            Center = 20,
+            Scale = 4,
+            Change = 2,
+            Interval = Minute,
+            Lags = 6,
+            Taps = [8],
+            Horizons = [1, 3],
+            Levels = [0.05, 0.5, 0.95],
+            DayHarmonics = 1,
+            Residual = [0.5, 1],
+            YoungResidual = 0.7,
         };
         var blank = new StreamEncoder(constants);
         return constants with { Highway = new double[2 * (blank.FeatureCount + 1)], Young = new double[blank.YoungCount + 1] };

@@ -13,7 +13,7 @@ public class LineChartTests
     public void A_chart_is_one_well_formed_element_whose_lines_lie_within_it(bool logarithmic)
     {
         LineChart chart = new("a < b & c", "row", "loss", [new("first", [1, 10, 1e-30, 1000]), new("second", [5, double.NaN, 0, 7, 8], dashed: true)])
-            { IsLogarithmic = logarithmic };
+        { IsLogarithmic = logarithmic };
 
         XElement svg = XElement.Parse(chart.Svg());
 

@@ -10,6 +10,7 @@ public interface IForecastSink
     bool TakesRepeats => false;
 
     /// <summary>Takes the forecasts of a block, in order. May wait, and intake then waits with it; must not keep the span.</summary>
+    /// <exception cref="ObjectDisposedException">It has ended for good: nothing leaves any more, and no tick is acknowledged.</exception>
     void Write(ReadOnlySpan<Forecast> forecasts);
 
     /// <summary>No more forecasts will come.</summary>

@@ -13,6 +13,7 @@ public interface IMessageTransport
 
     /// <summary>Sends a message, or keeps it until it can be sent; waits while it can do neither. Must not keep the spans.</summary>
     /// <param name="trace">Index of the sampled trace context; 0 where the message is not traced.</param>
+    /// <exception cref="ObjectDisposedException">It has ended for good.</exception>
     void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace);
 
     /// <summary>Called after the last message of a block: what has been gathered should leave now.</summary>

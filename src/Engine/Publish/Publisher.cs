@@ -20,6 +20,7 @@ internal sealed class Publisher(
     private Thread? _thread;
     private long _published;
     private int _barrierShards;
+    private IForecastSink? _ended;   // under the lock
 
     /// <summary>Forecasts handed to the sinks so far.</summary>
     public long Published => Volatile.Read(ref _published);
@@ -66,7 +67,7 @@ internal sealed class Publisher(
             {
                 block = queue.Take();
                 Publish(block);
-                if (block.Barrier > 0 && ++_barrierShards == queue.Producers)
+                if (_ended is null && block.Barrier > 0 && ++_barrierShards == queue.Producers)
                 {
                     _barrierShards = 0;
                     BarrierReached?.Invoke(block.Barrier);
@@ -75,12 +76,18 @@ internal sealed class Publisher(
             queue.Return(block);
         }
 
-        foreach (IForecastSink sink in _sinks)
+        foreach (IForecastSink sink in _sinks.Where(sink => sink != _ended))
             sink.Complete();
     }
 
+    /// <summary>
+    /// Hands a block to the sinks and tells its sources. After a sink has ended for good, blocks are let go: a tick without outputs is not
+    /// acknowledged, and comes again after the next start.
+    /// </summary>
     private void Publish(ForecastBlock block)
     {
+        if (_ended is not null)
+            return;
         log.WaitUntilDurable(block.LastPosition);
         ReadOnlySpan<Forecast> owed = block.Forecasts;
         while (!owed.IsEmpty && owed[0].Position <= publishAfter)
@@ -90,13 +97,28 @@ internal sealed class Publisher(
             ReadOnlySpan<Forecast> due = sink.TakesRepeats ? block.Forecasts : owed;
             if (due.IsEmpty)
                 continue;
-            sink.Write(due);
+            if (!TryWrite(sink, due))
+                return;
             metrics.ForecastsPublished(sink.Name, due.Length);
         }
         AckBatch batch = new(_due);
         block.Complete(ref batch);
         batch.Send();
         Count(block.Forecasts);
+    }
+
+    private bool TryWrite(IForecastSink sink, ReadOnlySpan<Forecast> due)
+    {
+        try
+        {
+            sink.Write(due);
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            _ended = sink;
+            return false;
+        }
     }
 
     private void Count(ReadOnlySpan<Forecast> forecasts)

@@ -70,7 +70,11 @@ internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJo
             frame.ReadTick(out int stream, out long time, out double value);
             _ticks[i] = new Tick
             {
-                Stream = Known(stream, position), Time = time, Value = value, Number = record.TickNumber, Numbering = record.Numbering,
+                Stream = Known(stream, position),
+                Time = time,
+                Value = value,
+                Number = record.TickNumber,
+                Numbering = record.Numbering,
             };
         }
         if (record.Kind == LogRecordKind.SessionPacket)

@@ -13,7 +13,7 @@ internal sealed unsafe class ThreadSignal
 {
     private const int PrivateWait = 0 | 128, PrivateWake = 1 | 128;   // FUTEX_WAIT, FUTEX_WAKE, FUTEX_PRIVATE_FLAG
 
-    private static readonly int s_futex = !OperatingSystem.IsLinux() ? -1 : RuntimeInformation.ProcessArchitecture switch
+    private static readonly int FutexCall = !OperatingSystem.IsLinux() ? -1 : RuntimeInformation.ProcessArchitecture switch
     {
         Architecture.X64 => 202,
         Architecture.Arm64 => 98,
@@ -25,10 +25,10 @@ internal sealed unsafe class ThreadSignal
     /// <summary>Waits until it is set, and unsets it. By one thread at a time.</summary>
     public void Wait()
     {
-        if (s_futex >= 0)
+        if (FutexCall >= 0)
         {
             while (Interlocked.Exchange(ref _isSet[0], 0) == 0)
-                _ = SystemCall(s_futex, Address, PrivateWait, 0, 0);   // returns too when it has been set meanwhile, or for no reason
+                _ = SystemCall(FutexCall, Address, PrivateWait, 0, 0);   // returns too when it has been set meanwhile, or for no reason
             return;
         }
         lock (_isSet)
@@ -42,10 +42,10 @@ internal sealed unsafe class ThreadSignal
     /// <summary>Wakes the thread that waits, or the next that will.</summary>
     public void Set()
     {
-        if (s_futex >= 0)
+        if (FutexCall >= 0)
         {
             if (Interlocked.Exchange(ref _isSet[0], 1) == 0)
-                _ = SystemCall(s_futex, Address, PrivateWake, 1, 0);
+                _ = SystemCall(FutexCall, Address, PrivateWake, 1, 0);
             return;
         }
         lock (_isSet)

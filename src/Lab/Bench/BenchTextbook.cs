@@ -23,13 +23,19 @@ internal static class BenchTextbook
             TextbookReport report = new(
                 new TextbookSettings { Steps = parsed.GetValue(steps), Hidden = parsed.GetValue(hidden), Updates = parsed.GetValue(updates), Seed = parsed.GetValue(seed) },
                 Sample("nyc_taxi"),
-                Console.IsErrorRedirected ? _ => { } : what => Console.Error.WriteLine($"{what} ..."));
+                Tell);
             if (parsed.GetValue(output) is string path)
                 File.WriteAllText(path, report.Html());
             Console.WriteLine(parsed.GetValue(json) ? report.Json().ToJsonString() : report.Table());
             return CommandLine.Success;
         });
         return textbook;
+    }
+
+    private static void Tell(string what)
+    {
+        if (!Console.IsErrorRedirected)
+            Console.Error.WriteLine($"{what} ...");
     }
 
     /// <summary>One of the recordings beside the executable.</summary>

@@ -112,8 +112,20 @@ internal static class BenchTrain
         {
             Console.WriteLine(JsonSerializer.Serialize(new
             {
-                machine, line.Model, line.Windows, line.Length, line.Batch, line.Threads, line.SecondsPerEpoch, line.CpuSecondsPerEpoch, line.WallSecondsPerEpoch,
-                line.WindowsPerSecond, line.Gflops, line.PeakGflops, line.ShareOfPeak, line.Loss,
+                machine,
+                line.Model,
+                line.Windows,
+                line.Length,
+                line.Batch,
+                line.Threads,
+                line.SecondsPerEpoch,
+                line.CpuSecondsPerEpoch,
+                line.WallSecondsPerEpoch,
+                line.WindowsPerSecond,
+                line.Gflops,
+                line.PeakGflops,
+                line.ShareOfPeak,
+                line.Loss,
             }, BenchLine.Json));
             return CommandLine.Success;
         }

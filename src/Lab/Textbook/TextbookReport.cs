@@ -84,7 +84,8 @@ internal sealed class TextbookReport
             [
                 .. _learners.Select(learner => new ChartLine(learner.Name, updates, Curve(learner.Run.Losses).Y)),
                 new ChartLine("always answering 1", updates, [.. updates.Select(_ => AddingProblem.ErrorOfOne)], Dashed: true),
-            ]) { IsLogarithmic = true })
+            ])
+            { IsLogarithmic = true })
             .Heading("GRU against LSTM")
             .Table(CellTable())
             .Table(_forecasts.Text(_title))

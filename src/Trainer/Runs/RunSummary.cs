@@ -73,10 +73,10 @@ public static class RunSummary
             $"{model.Preparation.RecipeName}: {model.Preparation.Shape}, {new ParameterLayout(model.Preparation.Shape).Length:n0} parameters; "
             + $"{model.Kept}."));
         double[] epochs = [.. model.History.Select(epoch => (double)epoch.Epoch)];
-        page.Chart(Chart("Loss", "loss",
+        LineChart loss = Chart("Loss", "loss",
             new ChartLine("training", epochs, [.. model.History.Select(epoch => epoch.Loss)]),
-            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true))
-            with { MarkedX = model.BestEpoch > 0 ? model.BestEpoch : null, Mark = "kept" });
+            new ChartLine("validation", epochs, [.. model.History.Select(epoch => epoch.Validation)], Dashed: true));
+        page.Chart(loss with { MarkedX = model.BestEpoch > 0 ? model.BestEpoch : null, Mark = "kept" });
         page.Chart(Chart("Gradient norm before clipping", "norm",
             new ChartLine("mean over the updates", epochs, [.. model.History.Select(epoch => epoch.GradientNorm)])));
         foreach (TestReport report in model.Reports)

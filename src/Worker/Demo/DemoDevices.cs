@@ -62,7 +62,8 @@ internal sealed class DemoDevices : IDisposable
                 using (recording)
                     player.Play(recording, new DevicePayload(device.Form, [device.Path]), [device.Topic], long.MaxValue, stop);
                 Interlocked.Decrement(ref _playing);
-            }) { Name = device.Topic, IsBackground = true });
+            })
+            { Name = device.Topic, IsBackground = true });
         }
         _playing = _threads.Count;
         foreach (Thread thread in _threads)

@@ -94,18 +94,8 @@ internal sealed class MqttClientLink : IBrokerLink
 
     public void Start() => _receiver.Start();
 
-    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace)
-    {
-        try
-        {
-            OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
-        }
-        catch (ObjectDisposedException)
-        {
-            // Ended for good, and the process with it. Going on would acknowledge ticks whose outputs nobody has.
-            Thread.Sleep(Timeout.Infinite);
-        }
-    }
+    public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
+        OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
 
     public ISessionJournal? Sessions => null;
 

@@ -28,95 +28,48 @@ namespace StreamRnn.Worker.Hosting;
 internal sealed class StreamWorker : IDisposable
 {
     private readonly IntakeGate _gate = new();
+    private readonly StreamRnnOptions _options;
     private readonly TickTraces _traces;
     private readonly WorkerMetrics _metrics;
     private readonly NoticeCodec _notices;
     private readonly TimeProvider _clock;
     private readonly byte[][] _filters;
-    private readonly bool _isBroker;
     private readonly DurableState? _durable;
+    private readonly ITickLog _log;
     private readonly RecordingSink? _recording;
     private readonly TickRouter _router;
     private readonly ILogger _logger;
     private readonly Lock _leaving = new();
-    private ControlSocket? _control;
     private readonly long _known;
+    private ControlSocket? _control;
     private long _heldAtStart;
     private bool _started;
     private bool _stopped;
     private bool _left;
-    private string? _failure;
+    private readonly TaskCompletionSource _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="watchedStreams">Streams whose latest is kept on the <see cref="Board"/>; 0 where nobody watches.</param>
     public StreamWorker(StreamRnnOptions options, ModelCatalog models, WorkerMetrics metrics, TickTraces traces, ILoggerFactory loggers,
         TimeProvider clock, int watchedStreams = 0)
     {
-        (_traces, _metrics, _clock) = (traces, metrics, clock);
-        _isBroker = options.Broker.Enabled;
+        (_options, _traces, _metrics, _clock, _logger) = (options, traces, metrics, clock, loggers.CreateLogger<StreamWorker>());
         _filters = [.. options.Mqtt.EffectiveSubscriptions.Select(s => Encoding.UTF8.GetBytes(s.Topics))];
         _notices = new NoticeCodec(options.Publish.Prefix);
-
-        _logger = loggers.CreateLogger<StreamWorker>();
         if (options.Mqtt.ExposesPassword)
             Log.PasswordExposed(_logger, options.Mqtt.Address!.ToString());
 
         Streams = new StreamDirectory(options.Limits.Streams);
         Board = watchedStreams > 0 ? new LiveBoard(Streams, watchedStreams) : null;
-        DataDir = options.DataDir;
-        if (options.DataDir is not null)
-        {
-            _durable = new DurableState(new DataFolder(options.DataDir), Streams, ServingPlan.Of(models, options.TickRules), models, options.Durability,
-                LinkOptions.Broker(options).ReceiveMaximum, Fail, clock, _logger, options.Limits.StreamsInMemory);
-        }
-        ITickLog log = (ITickLog?)_durable?.Log ?? NoLog.Instance;
-        StreamModels map = _durable?.Map ?? models.Map(Streams, options.TickRules);
-        Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
-        Link = options.Broker.Enabled
-            ? new EmbeddedBrokerLink(options, Take, Faults, traces, metrics, loggers, _durable?.Log)
-            : new MqttClientLink(options, Take, Fail, traces, metrics, loggers, clock, _durable?.Log);
-        MessageSink sink = new(Link, new ForecastCodec(options.Publish.Prefix, Streams, map),
-            options.Publish.Forecasts ? new Delivery((byte)options.Publish.Qos, options.Publish.Retain) : null,
-            options.Publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
-        if (options.Record is not null)
-            _recording = new RecordingSink(new RecordingFolder(options.Record, Streams, resumes: _durable is not null), metrics, _logger);
-        Engine = new StreamEngine(map,
-            new EngineCapacity(options.EffectiveShards, options.EffectiveQueueCapacity, options.Publish.Capacity, options.Publish.WhenFull)
-            {
-                Cold = _durable?.Cold,
-            },
-            metrics, traces, log, _durable?.ConfirmedOutputs ?? -1, [.. new IForecastSink?[] { sink, Board, _recording }.OfType<IForecastSink>()]);
-
+        _durable = OpenDataDir(models);
         _known = _durable?.Log.AppendedPosition ?? -1;
-        Engine.Dropped = Dropped;
+        _log = (ITickLog?)_durable?.Log ?? NoLog.Instance;
+        _recording = OpenRecording();
+        Faults = new FaultCounters(loggers.CreateLogger<PacketIntake>(), clock, options.Publish.Faults ? Report : null);
+        Link = CreateLink(loggers);
+        Engine = CreateEngine(_durable?.Map ?? models.Map(Streams, options.TickRules));
         _router = new TickRouter(Engine.Inboxes);
-        Intake = new PacketIntake(Streams, _router, Faults, clock, new IntakeOptions
-        {
-            MaximumPayloadBytes = options.Limits.PayloadBytes,
-            OwnPrefix = options.Publish.Prefix,
-            // What the embedded broker has for others is passed over before; another broker keeps subscriptions of earlier configurations.
-            Subscribed = _isBroker ? [] : [.. options.Mqtt.EffectiveSubscriptions.Select(s => s.Topics)],
-            MaximumAhead = options.Limits.FarFuture,
-            TimeZone = options.Zone,
-            Numbering = options.Numbering,
-        }, log);
-
-        metrics.ObserveIntake(() => AcceptedTickCount, Faults.Of);
-        metrics.ObserveHeld(() => Engine.Held, () => Engine.ReleasedEarly);
-        metrics.ObserveStreams(() => Streams.Count);
-        if (_durable is not null)
-        {
-            DurableState durable = _durable;
-            metrics.ObserveDurability(() => durable.Log.WrittenBytes, () => durable.Log.WrittenFrames, () => durable.IsFull,
-                (() => durable.SnapshotCount, () => durable.SnapshotBytes, () => durable.FailedSnapshotCount));
-            if (_durable.Cold is ColdStore cold)
-                
-            {
-                metrics.ObserveColdRows(() => Engine.InMemoryCount, () => Engine.StreamCount,
-                    (() => cold.Evicted.Rows, () => cold.Evicted.Bytes), (() => cold.Returned.Rows, () => cold.Returned.Bytes));
-            }
-            metrics.ObserveRepeats(() => Intake.RepeatedPacketCount);
-        }
-        metrics.ObserveConnection(Link.Name, () => Link.IsReady);
+        Intake = CreateIntake();
+        Observe();
     }
 
     public StreamDirectory Streams { get; }
@@ -152,7 +105,7 @@ internal sealed class StreamWorker : IDisposable
         AcceptedTickCount - Engine.Published - Engine.Held - Faults.Of(TickFault.Late) - Faults.Of(TickFault.Repeated);
 
     /// <summary>Where ticks and states are kept; null where they are not.</summary>
-    public string? DataDir { get; }
+    public string? DataDir => _options.DataDir;
 
     /// <summary>The fate of the forecasts and anomalies handed to the broker so far.</summary>
     public PublishOutcome Outputs => Link.Outputs;
@@ -169,11 +122,8 @@ internal sealed class StreamWorker : IDisposable
     /// <summary>Whether ticks can arrive and would be stepped.</summary>
     public bool IsReady => Link.IsReady && !_stopped;
 
-    /// <summary>Why the worker cannot go on, with the remedy; null while it can.</summary>
-    public string? Failure => Volatile.Read(ref _failure);
-
-    /// <summary>Called when there is a <see cref="Failure"/>: the process shall end.</summary>
-    public Action? Failed { get; set; }
+    /// <summary>Faults with a <see cref="CommandFailedException"/>, which names the remedy, when the worker cannot go on; else it never ends.</summary>
+    public Task Failure => _failure.Task;
 
     public void Start()
     {
@@ -199,7 +149,7 @@ internal sealed class StreamWorker : IDisposable
     /// </summary>
     public void Stop()
     {
-        if (Failure is not null || Interlocked.Exchange(ref _stopped, true))
+        if (Failure.IsFaulted || Interlocked.Exchange(ref _stopped, true))
             return;
         _durable?.Refuse();
         _control?.Dispose();
@@ -218,16 +168,76 @@ internal sealed class StreamWorker : IDisposable
         Stop();
         lock (_leaving)
         {
-            if (Failure is null && !_left)
+            if (!Failure.IsFaulted && !_left)
                 Link.Dispose();
             _left = true;
         }
     }
 
+    private bool IsBroker => _options.Broker.Enabled;
+
+    private DurableState? OpenDataDir(ModelCatalog models) => DataDir is null ? null
+        : new DurableState(new DataFolder(DataDir), Streams, ServingPlan.Of(models, _options.TickRules), models, _options.Durability,
+            LinkOptions.Broker(_options).ReceiveMaximum, Fail, _clock, _logger, _options.Limits.StreamsInMemory);
+
+    private RecordingSink? OpenRecording() => _options.Record is null ? null
+        : new RecordingSink(new RecordingFolder(_options.Record, Streams, resumes: _durable is not null), _metrics, _logger);
+
+    private IBrokerLink CreateLink(ILoggerFactory loggers) => IsBroker
+        ? new EmbeddedBrokerLink(_options, Take, Faults, _traces, _metrics, loggers, _durable?.Log)
+        : new MqttClientLink(_options, Take, Fail, _traces, _metrics, loggers, _clock, _durable?.Log);
+
+    private StreamEngine CreateEngine(StreamModels map)
+    {
+        PublishOptions publish = _options.Publish;
+        MessageSink messages = new(Link, new ForecastCodec(publish.Prefix, Streams, map),
+            publish.Forecasts ? new Delivery((byte)publish.Qos, publish.Retain) : null,
+            publish.Anomalies ? new Delivery(Qos: 1, Retain: false) : null);
+        EngineCapacity capacity = new(_options.EffectiveShards, _options.EffectiveQueueCapacity, publish.Capacity, publish.WhenFull)
+        {
+            Cold = _durable?.Cold,
+        };
+        IEnumerable<IForecastSink?> sinks = [messages, Board, _recording];
+        return new StreamEngine(map, capacity, _metrics, _traces, _log, _durable?.ConfirmedOutputs ?? -1, [.. sinks.OfType<IForecastSink>()])
+        {
+            Dropped = Dropped,
+        };
+    }
+
+    private PacketIntake CreateIntake() => new(Streams, _router, Faults, _clock, new IntakeOptions
+    {
+        MaximumPayloadBytes = _options.Limits.PayloadBytes,
+        OwnPrefix = _options.Publish.Prefix,
+        // What the embedded broker has for others is passed over before; another broker keeps subscriptions of earlier configurations.
+        Subscribed = IsBroker ? [] : [.. _options.Mqtt.EffectiveSubscriptions.Select(s => s.Topics)],
+        MaximumAhead = _options.Limits.FarFuture,
+        TimeZone = _options.Zone,
+        Numbering = _options.Numbering,
+    }, _log);
+
+    private void Observe()
+    {
+        _metrics.ObserveIntake(() => AcceptedTickCount, Faults.Of);
+        _metrics.ObserveHeld(() => Engine.Held, () => Engine.ReleasedEarly);
+        _metrics.ObserveStreams(() => Streams.Count);
+        if (_durable is DurableState state)
+        {
+            _metrics.ObserveDurability(() => state.Log.WrittenBytes, () => state.Log.WrittenFrames, () => state.IsFull,
+                (() => state.SnapshotCount, () => state.SnapshotBytes, () => state.FailedSnapshotCount));
+            _metrics.ObserveRepeats(() => Intake.RepeatedPacketCount);
+        }
+        if (_durable?.Cold is ColdStore cold)
+        {
+            _metrics.ObserveColdRows(() => Engine.InMemoryCount, () => Engine.StreamCount,
+                (() => cold.Evicted.Rows, () => cold.Evicted.Bytes), (() => cold.Returned.Rows, () => cold.Returned.Bytes));
+        }
+        _metrics.ObserveConnection(Link.Name, () => Link.IsReady);
+    }
+
     /// <summary>A message as it arrives, on the thread that read it.</summary>
     private void Take(in MqttPublish publish, in MqttPublishContext context)
     {
-        if (_isBroker && !IsWanted(publish.Topic))
+        if (IsBroker && !IsWanted(publish.Topic))
         {
             if (publish.Qos > 0)
                 context.Ledger.TryOpen(publish.PacketId, publish.Qos, tickCount: 0);
@@ -246,7 +256,7 @@ internal sealed class StreamWorker : IDisposable
             Packet packet = Packet.From(publish, context, trace);
 
             // To a broker RETAIN is a wish, and the value is as new as any other; from one it marks an old value.
-            Intake.Accept(_isBroker ? packet with { Retained = false } : packet);
+            Intake.Accept(IsBroker ? packet with { Retained = false } : packet);
         }
         finally
         {
@@ -255,11 +265,7 @@ internal sealed class StreamWorker : IDisposable
     }
 
     /// <summary>Ends what cannot be ended in order: the first reason stands.</summary>
-    public void Fail(string reason)
-    {
-        if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
-            Failed?.Invoke();
-    }
+    public void Fail(string reason) => _failure.TrySetException(new CommandFailedException(reason));
 
     private int? Reset(StreamPattern pattern)
     {

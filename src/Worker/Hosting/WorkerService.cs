@@ -15,7 +15,7 @@ internal sealed class WorkerService(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        worker.Failed = lifetime.StopApplication;
+        _ = worker.Failure.ContinueWith(_ => lifetime.StopApplication(), TaskScheduler.Default);
         worker.Start();
         if (duration is TimeSpan length)
             _timer = clock.CreateTimer(_ => lifetime.StopApplication(), null, length, Timeout.InfiniteTimeSpan);
@@ -36,7 +36,7 @@ internal sealed class WorkerService(
         {
             GiveUp();
         }
-        if (worker.Failure is null)
+        if (!worker.Failure.IsFaulted)
             SayDrained();
     }
 

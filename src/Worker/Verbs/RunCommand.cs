@@ -26,14 +26,15 @@ internal static class RunCommand
             {
                 await host.RunAsync(CancellationToken.None);
             }
-            catch (OperationCanceledException) when (worker.Failure is not null)
+            catch (OperationCanceledException) when (worker.Failure.IsFaulted)
             {
                 // It failed while the host was starting.
             }
-            string? reason = worker.Failure ?? (worker.LostOutputCount is > 0 and long lost
-                ? $"{lost} outputs are lost: the broker has not confirmed them, and without a data directory nothing keeps them; --data-dir does"
-                : null);
-            return reason is null ? CommandLine.Success : throw new CommandFailedException(reason);
+            if (worker.Failure.IsFaulted)
+                await worker.Failure;
+            return worker.LostOutputCount is > 0 and long lost
+                ? throw new CommandFailedException($"{lost} outputs are lost: the broker has not confirmed them, and without a data directory nothing keeps them; --data-dir does")
+                : CommandLine.Success;
         });
         return run;
     }

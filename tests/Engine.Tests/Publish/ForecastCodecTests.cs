@@ -19,7 +19,13 @@ public class ForecastCodecTests
         Value = 21.5,
         Verdict = new Verdict
         {
-            N = 1234, Forecast = 21.4, Lower = 20.9, Upper = 21.9, Next = 21.6, Surprise = 1.3f, Score = 0.02f,
+            N = 1234,
+            Forecast = 21.4,
+            Lower = 20.9,
+            Upper = 21.9,
+            Next = 21.6,
+            Surprise = 1.3f,
+            Score = 0.02f,
             Evidence = new Evidence { Level = 0.25f, Drift = 7.5f, Record = 6 },
         },
     };

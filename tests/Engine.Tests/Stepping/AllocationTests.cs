@@ -86,7 +86,7 @@ public sealed class AllocationTests
     private sealed class CountingTransport : IMessageTransport
     {
         // The publisher sends or, while nothing waits, the shard: each is asked what it has allocated since it was here last.
-        [ThreadStatic] private static long? t_before;
+        [ThreadStatic] private static long? _before;
 
         public string Name => "counting";
 
@@ -98,8 +98,8 @@ public sealed class AllocationTests
         {
             Count += topic.EndsWith("/forecast"u8) ? 1 : 0;
             long now = GC.GetAllocatedBytesForCurrentThread();
-            AllocatedBytes += now - (t_before ?? now);
-            t_before = now;
+            AllocatedBytes += now - (_before ?? now);
+            _before = now;
         }
 
         public void Flush()

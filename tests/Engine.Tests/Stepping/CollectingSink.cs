@@ -17,6 +17,9 @@ internal sealed class CollectingSink : IForecastSink
 
     public bool Completed { get; private set; }
 
+    /// <summary>Forecasts it takes before it has ended for good.</summary>
+    public int EndsAfter { get; init; } = int.MaxValue;
+
     public void Hold()
     {
         lock (_gate)
@@ -42,6 +45,7 @@ internal sealed class CollectingSink : IForecastSink
                 Monitor.Wait(_gate);
             }
         }
+        ObjectDisposedException.ThrowIf(Forecasts.Count >= EndsAfter, this);
         Forecasts.AddRange(forecasts);
     }
 

@@ -150,6 +150,25 @@ public sealed class StreamEngineTests : IDisposable
         Assert.Equal(ticks.Length, ledger.Take(new PacketAcknowledgement[10_000]));
     }
 
+    /// <summary>A link that another client has taken over, say: the shards end in order, and the sender keeps what has no outputs.</summary>
+    [Theory, InlineData(1), InlineData(4)]
+    public void After_a_sink_has_ended_nothing_is_acknowledged_and_nothing_waits_for_it(int shards)
+    {
+        CollectingSink sink = new() { EndsAfter = 1 };
+        StreamEngine engine = Start(shards, sink, queueCapacity: 256, publishCapacity: 256);
+        PacketLedger ledger = new(10_000, () => { });
+        Tick[] ticks = [.. Enumerable.Range(0, 10_000).Select(i => At(i % 7, i, i))];
+
+        engine.Feed(ticks, ledger, i => ledger.TryOpen((ushort)i, 1, 1));
+        engine.Drain();
+
+        Assert.Equal(ticks.Length, engine.Stepped);
+        Assert.InRange(sink.Forecasts.Count, 1, ticks.Length - 1);
+        Assert.Equal(sink.Forecasts.Count, engine.Published);
+        Assert.InRange(ledger.Take(new PacketAcknowledgement[10_000]), 0, sink.Forecasts.Count);   // in order: as far as no gap is before
+        Assert.False(sink.Completed);
+    }
+
     [Fact]
     public void A_packet_is_acknowledged_when_its_outputs_have_been_handed_over_and_not_before()
     {

@@ -116,7 +116,7 @@ public sealed class RefusingBrokerTests
 
         WorkerService service = new(worker.Worker, duration: null, new NoLifetime(), TimeProvider.System, new Logger<StreamWorker>(worker.Log.Factory));
         await service.StopAsync(new CancellationToken(canceled: true));
-        Assert.Null(worker.Worker.Failure);
+        Assert.False(worker.Worker.Failure.IsFaulted);
         Assert.Equal(0, worker.Worker.LostOutputCount);
         Assert.Contains(worker.Log.AtLeast(LogLevel.Information), line => line.Contains($"15 unconfirmed, kept in {folder}; ", StringComparison.Ordinal));
 

@@ -52,7 +52,7 @@ public sealed class StuckBrokerTests : IDisposable
         FillUp();
         WorkerService service = new(_worker.Worker, duration: null, new NoLifetime(), TimeProvider.System, NullLogger<StreamWorker>.Instance);
         await service.StopAsync(new CancellationToken(canceled: true));
-        Assert.Matches(@"gave up draining: the broker does not take the forecasts of \d{3,4} ticks", _worker.Worker.Failure);
+        Assert.Matches(@"gave up draining: the broker does not take the forecasts of \d{3,4} ticks", _worker.Worker.Failure.Exception!.Message);
     }
 
     public void Dispose()

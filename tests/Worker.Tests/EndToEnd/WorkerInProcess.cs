@@ -67,7 +67,7 @@ internal sealed class WorkerInProcess : IDisposable
     /// <summary>Waits, and where it was for nothing says what the worker has counted and logged.</summary>
     public void Until(Func<bool> condition, string what, int seconds = 20) => Wait.Until(
         condition,
-        () => $"{what}\n{Worker.Status}\n{Worker.Outputs}\nowed {Worker.OwedForecastCount}, failure: {Worker.Failure ?? "none"}\n{string.Join('\n', Log.AtLeast(LogLevel.Information))}",
+        () => $"{what}\n{Worker.Status}\n{Worker.Outputs}\nowed {Worker.OwedForecastCount}, failure: {Worker.Failure.Exception?.Message ?? "none"}\n{string.Join('\n', Log.AtLeast(LogLevel.Information))}",
         seconds);
 
     public void Dispose()

@@ -9,10 +9,10 @@ internal sealed class BrokerSender : IDisposable
     private const int RetryMilliseconds = 5;
 
     [ThreadStatic]
-    private static List<BrokerConnection>? s_gathered;   // what this thread will serve itself
+    private static List<BrokerConnection>? _gathered;   // what this thread will serve itself
 
     [ThreadStatic]
-    private static bool s_gathering;
+    private static bool _gathering;
 
     private readonly object _lock = new();
     private readonly Thread _thread;
@@ -32,9 +32,9 @@ internal sealed class BrokerSender : IDisposable
     {
         if (!connection.TryMark())
             return;
-        if (s_gathering)
+        if (_gathering)
         {
-            s_gathered!.Add(connection);
+            _gathered!.Add(connection);
             return;
         }
         lock (_lock)
@@ -48,14 +48,14 @@ internal sealed class BrokerSender : IDisposable
     /// <summary>Collects what this thread marks until its <see cref="Flush"/>; the sender sleeps meanwhile.</summary>
     public static void Gather(bool start)
     {
-        s_gathered ??= [];
-        s_gathering = start;
+        _gathered ??= [];
+        _gathering = start;
     }
 
     /// <summary>Sends, on this thread, what it has gathered.</summary>
     public static void Flush()
     {
-        if (s_gathered is not List<BrokerConnection> gathered)
+        if (_gathered is not List<BrokerConnection> gathered)
             return;
         foreach (BrokerConnection connection in gathered)
             connection.ServeNow();

@@ -312,7 +312,8 @@ public sealed class BrokerLinkTransportTests : IDisposable
                         // The client has gone, or the test has ended.
                     }
                 }
-            }) { IsBackground = true };
+            })
+            { IsBackground = true };
             _thread.Start();
         }
 

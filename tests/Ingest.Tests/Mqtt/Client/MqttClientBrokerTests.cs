@@ -11,8 +11,8 @@ namespace StreamRnn.Ingest.Tests.Mqtt.Client;
 [Trait("speed", "slow")]
 public sealed class MqttClientBrokerTests(MosquittoBroker broker) : IClassFixture<MosquittoBroker>
 {
-    private static int s_topics;
-    private readonly string _topic = $"test/{Interlocked.Increment(ref s_topics)}";
+    private static int _topics;
+    private readonly string _topic = $"test/{Interlocked.Increment(ref _topics)}";
 
     [Theory]
     [InlineData(MqttVersion.V5, 1)]
