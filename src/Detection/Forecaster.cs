@@ -43,7 +43,7 @@ public abstract class Forecaster
     /// <summary>The top layer's h in a row; empty where there is none.</summary>
     public ReadOnlySpan<float> HiddenOf(ReadOnlySpan<float> row) => Network is SequenceModel network ? row.Slice(network.TopHiddenOffset, network.Shape.Hidden) : [];
 
-    /// <summary>What the network was fed in the last step of a batch; empty where there is none.</summary>
+    /// <summary>Network inputs of the last step of a batch; empty for a forecaster without a network.</summary>
     /// <param name="entry">Of the batch.</param>
     public static ReadOnlySpan<float> InputsOf(StepBatch batch, int entry) => batch is EncodedBatch encoded ? encoded.Inputs(entry, 1) : [];
 

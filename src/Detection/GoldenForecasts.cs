@@ -21,7 +21,7 @@ public sealed record GoldenForecasts
     /// <summary>Event time of the first row, nanoseconds since 1970 UTC.</summary>
     public required long Start { get; init; }
 
-    /// <summary>From row to row, nanoseconds.</summary>
+    /// <summary>Interval between rows, nanoseconds.</summary>
     public required long Interval { get; init; }
 
     /// <summary>Observed one after the other, over and over.</summary>

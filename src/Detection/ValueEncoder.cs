@@ -28,7 +28,7 @@ public abstract class ValueEncoder
     /// <param name="inputs">[InputCount], overwritten.</param>
     public abstract void Encode(Span<float> memory, long time, double value, Span<float> inputs);
 
-    /// <summary>What the network's outputs for the value just taken in say of the next one.</summary>
+    /// <summary>Decodes the network's outputs into the forecast of the next value.</summary>
     /// <param name="value">The one just taken in.</param>
     public abstract ValueForecast Decode(ReadOnlySpan<float> memory, double value, ReadOnlySpan<float> outputs);
 }

@@ -13,7 +13,7 @@ internal sealed class StateDict
     /// <summary>Prefix of <c>weight_ih_l0</c>: <c>rnn.</c> in our own files.</summary>
     private readonly string _prefix;
 
-    /// <summary>What stands before <c>.weight</c> of the embedding; null where there is none.</summary>
+    /// <summary>Name before <c>.weight</c> of the embedding; null without an embedding.</summary>
     private readonly string? _embedding;
 
     /// <summary>

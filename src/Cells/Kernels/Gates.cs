@@ -15,7 +15,7 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <summary>Sums per unit: one per gate, and one more where the recurrent part of the last gate is kept apart.</summary>
     static abstract int Chains { get; }
 
-    /// <summary>Whether a unit's state is c besides h.</summary>
+    /// <summary>True if a unit's state has c besides h.</summary>
     static abstract bool HasCell { get; }
 
     /// <summary>
@@ -29,7 +29,7 @@ internal unsafe interface IGates<TLane, TPanel>
     /// <param name="frame">[Chains] lanes; chains beyond the gates may be written already.</param>
     static virtual TPanel Turn(TPanel sums, float* bias, float* frame) => sums;
 
-    /// <summary>From the sums of one lane of units to their next h.</summary>
+    /// <summary>Computes the next h of one lane of units from their sums.</summary>
     /// <param name="sums">One lane per gate.</param>
     /// <param name="frame">[Chains] lanes, of which those beyond the gates are read.</param>
     /// <param name="h">One lane.</param>

@@ -37,7 +37,7 @@ public sealed class StateSlab
     /// <summary>One more than the highest row that was ever in use.</summary>
     public int Extent { get; private set; }
 
-    /// <summary>Whether the next row takes another page.</summary>
+    /// <summary>True if the next row takes another page.</summary>
     public bool IsFull => _freeCount == 0 && Extent == _pages.Length << _shift;
 
     /// <summary>Bytes of a page.</summary>

@@ -38,7 +38,7 @@ internal sealed unsafe class SumsTape
     /// <summary>Rows in use; those of all steps lie side by side.</summary>
     public int Rows { get; set; }
 
-    /// <summary>Where x starts in a row of operands.</summary>
+    /// <summary>Index of x in a row of operands.</summary>
     public int Padded { get; }
 
     /// <summary>Floats of a row of [h | x | 1], h padded to whole cache lines: what the weights and the bias multiply.</summary>

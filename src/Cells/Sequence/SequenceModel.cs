@@ -15,7 +15,7 @@ public abstract class SequenceModel
     /// <summary>Floats of recurrent state at the start of a stream's row.</summary>
     public int StateFloats => Shape.Layers * Shape.StateVariables * Shape.PaddedHidden;
 
-    /// <summary>Where the top layer's h starts within the row; <see cref="ModelShape.Hidden"/> floats in their natural order.</summary>
+    /// <summary>Index of the top layer's h within the row; <see cref="ModelShape.Hidden"/> floats in their natural order.</summary>
     public int TopHiddenOffset => HiddenOffset(Shape.Layers - 1);
 
     /// <summary>Offset of a layer's h, which is its output, within the row. After a step every layer's h is there.</summary>
@@ -74,7 +74,7 @@ public abstract class SequenceModel
     /// <returns>[Layers, <see cref="ModelShape.GateNames"/>, Hidden] flat; empty for a cell without gates.</returns>
     public abstract float[] Gates(ReadOnlySpan<float> x, ReadOnlySpan<float> state);
 
-    /// <summary>What of a step's arguments does not fit, in words.</summary>
+    /// <summary>Describes the argument of a step that does not fit.</summary>
     private protected ArgumentException Misfit(int events, string name, StateSlab slab, ReadOnlySpan<int> rows, Span<float> y, int maxRows)
     {
         if (rows.Length > maxRows)

@@ -100,7 +100,7 @@ internal sealed unsafe class HeadTape
     /// <summary>Index of the last values.</summary>
     public int Last => _sizes.Length - 1;
 
-    /// <summary>Of each layer, [units, inputs in whole cache lines] and then the bias.</summary>
+    /// <summary>Parameters of each layer: [units, inputs in whole cache lines], then the bias.</summary>
     public IReadOnlyList<PinnedFloats> Gradients => _gradients;
 
     /// <summary>Floats from one cell to the next.</summary>

@@ -23,7 +23,7 @@ internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TL
     /// <summary>Adds the gradients of a tape at the positions of the parameters.</summary>
     public abstract void Unpack(LayerTape tape, Span<float> gradient);
 
-    /// <summary>From the state before step 0 and the inputs, both on the tape, to everything else on it.</summary>
+    /// <summary>Runs the window forward: reads the state before step 0 and the inputs from the tape, writes everything else on it.</summary>
     /// <param name="tape">Of a slice.</param>
     /// <param name="steps">T.</param>
     /// <param name="lengths">Steps of each row.</param>
@@ -92,7 +92,7 @@ internal abstract unsafe class WindowLayer<TLane> where TLane : struct, ILane<TL
     /// </summary>
     protected abstract void Step(LayerTape tape, int step, int* active, int count);
 
-    /// <summary>From dL/dstate after a step to that before it, with the gradients of sums and inputs.</summary>
+    /// <summary>Runs one step backward: from dL/dstate after it to dL/dstate before it, with the gradients of sums and inputs.</summary>
     /// <param name="tape">Of a slice.</param>
     /// <param name="step">The step.</param>
     /// <param name="place">Index in its chunk.</param>

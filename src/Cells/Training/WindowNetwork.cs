@@ -54,7 +54,7 @@ public abstract class WindowNetwork : IDisposable
     /// <remarks>Rows are cut into slices of a fixed size and the slices' gradients added in order, so threads change no bit.</remarks>
     public abstract void Backward(WindowBatch batch, Span<float> gradient);
 
-    /// <summary>What a layer gave at every step of the latest <see cref="Forward"/>, before dropout; 0 beyond a row's length.</summary>
+    /// <summary>Outputs of a layer at every step of the latest <see cref="Forward"/>, before dropout; 0 beyond a row's length.</summary>
     /// <param name="layer">From the lowest.</param>
     /// <param name="output">[T, B, directions * H], overwritten.</param>
     public abstract void CopyLayerOutput(int layer, Span<float> output);

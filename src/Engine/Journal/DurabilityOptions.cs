@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace StreamRnn.Engine.Journal;
 
-/// <summary>How the input log and the snapshots in <c>DataDir</c> are written.</summary>
+/// <summary>Settings of the input log and the snapshots in <c>DataDir</c>.</summary>
 public sealed record DurabilityOptions
 {
     /// <summary>

@@ -5,7 +5,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Journal;
 
-/// <summary>A frame that is being filled, see <see cref="LogFormat"/>, and who is owed an acknowledgement once it is on the disk. Reused.</summary>
+/// <summary>A frame that is being filled, see <see cref="LogFormat"/>, and the acknowledgements that wait for it. Reused.</summary>
 internal sealed class FrameBuffer
 {
     /// <summary>Most bytes that a tick takes.</summary>

@@ -22,7 +22,7 @@ public ref struct LogRecord
     /// <summary>Numbering of all its ticks.</summary>
     public TickNumbering Numbering;
 
-    /// <summary>What it numbered them.</summary>
+    /// <summary>Number of the ticks, in the way that <see cref="Numbering"/> says.</summary>
     public long TickNumber;
 
     /// <summary>Number of ticks that follow, to be read with <see cref="FrameReader.ReadTick"/>.</summary>

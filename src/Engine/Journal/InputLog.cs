@@ -9,8 +9,8 @@ using StreamRnn.Ingest.Ticks;
 namespace StreamRnn.Engine.Journal;
 
 /// <summary>
-/// The writing end of the input log. Readers of sockets append to the frame that is being filled; the commit thread takes the frame, writes
-/// it, waits for the disk and tells whoever waits for it. It waits for nobody else: not for a shard, not for a broker.
+/// Writing end of the input log. Readers of sockets append to the frame that is being filled; the commit thread takes the frame, writes it,
+/// syncs it and wakes whoever waits for it. It waits for the disk alone, not for a shard or a broker.
 /// </summary>
 /// <remarks>
 /// The next frame goes as soon as the last one is on the disk and something waits, but not sooner than the commit interval after that. An
@@ -24,7 +24,10 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     // How often a full disk is asked again.
     private static readonly TimeSpan FullDiskPause = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Two frames at their largest, a packet of new streams with the longest names on top, while their memory doubles.</summary>
+    /// <summary>
+    /// Memory bound of the log: two frames at their largest, a packet of new streams with the longest names on top, while their memory
+    /// doubles.
+    /// </summary>
     public const long MemoryBoundBytes = 2L * 2 * (FramePositions + PacketIntake.MaximumTicks) * (FrameBuffer.MostTickBytes + FrameBuffer.MostNameBytes);
 
     private readonly LogIndex _state;
@@ -50,7 +53,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     private bool _closing;
 
     /// <param name="end">Of what was recovered.</param>
-    /// <param name="failed">Told why, with the remedy, when the process must end.</param>
+    /// <param name="failed">Receives the reason, with the remedy, when the process must end.</param>
     public InputLog(IDataFiles files, LogIndex state, LogEnd end, DurabilityOptions options, Action<string> failed, TimeProvider clock, ILogger logger)
     {
         (_state, _interval, _failed, _clock, _logger) = (state, options.CommitInterval, failed, clock, logger);
@@ -93,7 +96,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     /// </summary>
     public TimeSpan ConfirmationPatience { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Called by the commit thread when something has reached the disk that was worth an fsync; must not block.</summary>
+    /// <summary>Callback of the commit thread after each fsync; must not block.</summary>
     public Action? Committed { get; set; }
 
     /// <summary>Bytes written since the start.</summary>
@@ -102,7 +105,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     /// <summary>Frames written since the start: fsyncs.</summary>
     public long WrittenFrames => Volatile.Read(ref _frames);
 
-    /// <summary>Whether the disk is full and intake stands still.</summary>
+    /// <summary>True while the disk is full and intake blocks.</summary>
     public bool IsFull => Volatile.Read(ref _isFull);
 
     public bool IsStuck
@@ -114,7 +117,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
         }
     }
 
-    /// <summary>Whether nothing is left to be written, nor has been for a while.</summary>
+    /// <summary>True while the commit thread sleeps: nothing pending, and nothing arrived within the last wait.</summary>
     public bool IsResting => Volatile.Read(ref _isResting);
 
     public void Start() => _thread.Start();
@@ -300,7 +303,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
         }
     }
 
-    /// <summary>Takes nothing more in: whoever waits for room on the disk is told no, and its sender will send it again.</summary>
+    /// <summary>Ends intake: packets that wait for room on the disk are refused, and their senders resend them.</summary>
     public void Refuse()
     {
         lock (_lock)
@@ -377,7 +380,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     }
 
     /// <summary>Waits until the next frame is to go.</summary>
-    /// <param name="wasDue">Whether somebody waits for it: it holds more than confirmations.</param>
+    /// <param name="wasDue">True if the frame holds more than confirmations, so that something waits for it.</param>
     /// <returns>False when nothing is left and nothing more will come.</returns>
     private bool TryTake(long committedAt, out FrameBuffer frame, out bool wasDue)
     {
@@ -466,7 +469,7 @@ public sealed class InputLog : ITickLog, IDeliveryJournal, IDisposable
     }
 }
 
-/// <summary>A place in the order of everything, and what the log knows there.</summary>
+/// <summary>A position in the log's order, and the log's index there.</summary>
 /// <param name="Streams">Names written down before it.</param>
 /// <param name="Sources">Sessions, see <see cref="SourceTable"/>; empty where nothing is saved.</param>
 public sealed record LogCut(long Position, int Streams, ReadOnlyMemory<byte> Sources);

@@ -39,7 +39,7 @@ public enum LogRecordKind : byte
     /// <summary>The broker has every output up to a position.</summary>
     OutputsConfirmed = 10,
 
-    /// <summary>What the steps that follow are made with, as JSON.</summary>
+    /// <summary>The serving plan of the steps that follow, as JSON.</summary>
     ServingPlan = 11,
 
     /// <summary>A stream's state begins anew.</summary>

@@ -10,7 +10,7 @@ namespace StreamRnn.Engine.Journal;
 /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
 public sealed class LogIndex(StreamDirectory directory, int redeliveryCapacity)
 {
-    /// <summary>What a broker can have sent without our confirmed acknowledgement: all its packet ids, twice.</summary>
+    /// <summary>Packets that a broker can have sent without our confirmed acknowledgement: all its packet ids, twice.</summary>
     public const int OutsideCapacity = 1 << 17;
 
     private readonly Dictionary<string, PacketSource> _byName = [];

@@ -6,7 +6,7 @@ namespace StreamRnn.Engine.Journal;
 /// <summary>Visits each frame, oldest first.</summary>
 internal delegate void FrameVisitor(ReadOnlySpan<byte> records, long firstPosition);
 
-/// <summary>Where a log ends.</summary>
+/// <summary>End of a log.</summary>
 /// <param name="NextPosition">Of the next record.</param>
 /// <param name="Crc">Of the last frame.</param>
 /// <param name="Torn">The last segment, where its end is a frame that was never completed; null where every byte is good.</param>

@@ -5,7 +5,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Publish;
 
-/// <summary>What the engine says of one tick, and what leaves with it: the acknowledgement its packet is owed.</summary>
+/// <summary>The engine's result for one tick, with the acknowledgement of its packet.</summary>
 public struct Forecast
 {
     /// <summary>Dense stream id from the <see cref="StreamDirectory"/>.</summary>
@@ -22,13 +22,13 @@ public struct Forecast
 
     public required Verdict Verdict;
 
-    /// <summary>Stopwatch stamp of the arrival of its packet; 0 where nobody measures.</summary>
+    /// <summary>Stopwatch stamp of the arrival of its packet; 0 without measurement.</summary>
     public long ReceivedAt;
 
     /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>
     public int Trace;
 
-    /// <summary>Who is owed an acknowledgement; null where nobody is.</summary>
+    /// <summary>Ledger to acknowledge in; null without an acknowledgement.</summary>
     public PacketLedger? Ledger;
 
     /// <summary>The packet's number in its ledger.</summary>

@@ -6,8 +6,8 @@ using StreamRnn.Ingest.Ticks;
 namespace StreamRnn.Engine.Publish;
 
 /// <summary>
-/// The unit in which forecasts travel from a shard to the publisher: a reused array and how far it is filled. Ticks that give no forecast,
-/// because they are held or dropped, travel along: their packets are owed an acknowledgement too.
+/// A block of forecasts on the way from a shard to the publisher: a reused array and its fill. Ticks without a forecast, because they are
+/// held or dropped, travel along: their packets must be acknowledged too.
 /// </summary>
 public sealed class ForecastBlock(int capacity)
 {
@@ -21,12 +21,12 @@ public sealed class ForecastBlock(int capacity)
     /// <summary>Ticks that still fit, whatever becomes of them.</summary>
     public int Room => _forecasts.Length - Math.Max(Count, _silentCount);
 
-    /// <summary>Whether there is nothing to hand on.</summary>
+    /// <summary>True if nothing is to be handed on.</summary>
     public bool IsEmpty => Count == 0 && _silentCount == 0 && Barrier == 0;
 
     public ReadOnlySpan<Forecast> Forecasts => _forecasts.AsSpan(0, Count);
 
-    /// <summary>Where the journal was cut right behind this block; 0 where it was not.</summary>
+    /// <summary>Position of a barrier right behind this block; 0 without one.</summary>
     public long Barrier { get; set; }
 
     /// <summary>The last place in the journal of what it holds; they rise.</summary>

@@ -56,7 +56,7 @@ public sealed class ForecastQueue
             return _free.Pop();
     }
 
-    /// <summary>Hands a filled block over for an empty one.</summary>
+    /// <summary>Exchanges a filled block for an empty one.</summary>
     public ForecastBlock Exchange(ForecastBlock filled)
     {
         if (filled.IsEmpty)

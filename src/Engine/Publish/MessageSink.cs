@@ -16,10 +16,10 @@ public interface IMessageTransport
     /// <exception cref="ObjectDisposedException">It has ended for good.</exception>
     void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace);
 
-    /// <summary>Called after the last message of a block: what has been gathered should leave now.</summary>
+    /// <summary>Sends gathered messages. Called after the last message of a block.</summary>
     void Flush();
 
-    /// <summary>Called after the last message; returns when the outcome of all messages is known or given up.</summary>
+    /// <summary>Waits until the outcome of all messages is known or given up. Called after the last message.</summary>
     void Complete();
 }
 

@@ -1,6 +1,6 @@
 namespace StreamRnn.Engine.Publish;
 
-/// <summary>What a shard does when the publisher is behind by the whole queue.</summary>
+/// <summary>Policy of a shard when the publisher is behind by the whole queue.</summary>
 public enum WhenFull
 {
     /// <summary>It waits, its ticks queue up, and intake waits: at QoS 1 and 2 as far back as the sender. Nothing is lost.</summary>

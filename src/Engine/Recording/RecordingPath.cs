@@ -48,7 +48,7 @@ internal static class RecordingPath
     /// <summary>True if the name cannot be read from the path.</summary>
     public static bool IsShortened(string path) => path.StartsWith(LongNames, StringComparison.Ordinal);
 
-    /// <summary>What stands between the path and its ending.</summary>
+    /// <summary>Part of the file name between the path and the extension.</summary>
     /// <param name="part">From 1: the stream's files in the order in which they were begun.</param>
     /// <param name="first">The n of its first row.</param>
     public static string Suffix(int part, long first) => (part, first) switch

@@ -12,8 +12,8 @@ using StreamRnn.Ingest.Ticks;
 namespace StreamRnn.Engine.Recovery;
 
 /// <summary>
-/// What outlives the process: a data directory, read at the start and written from then on. The way back is to step the log again; what
-/// follows from it leaves again too, bit for bit, above what the broker is known to have.
+/// State that outlives the process: a data directory, read at the start and written from then on. Recovery steps the log again; outputs
+/// above the last known confirmation are published again, bit for bit.
 /// </summary>
 public sealed class DurableState : IDisposable
 {
@@ -35,7 +35,7 @@ public sealed class DurableState : IDisposable
     private Checkpointer? _checkpointer;
 
     /// <summary>Opens a directory and checks every frame in it that is needed; nothing is stepped yet.</summary>
-    /// <param name="plan">What this run steps with. Where the directory was written with another, that is a change at the end of its log.</param>
+    /// <param name="plan">Set-up of this run. If the directory was written with another, that is a change at the end of its log.</param>
     /// <param name="models">Those of the set-up.</param>
     /// <param name="redeliveryCapacity">Packets a client of the embedded broker may have unacknowledged.</param>
     /// <param name="streamsInMemory">Streams whose states may be in memory; null for all.</param>
@@ -79,22 +79,22 @@ public sealed class DurableState : IDisposable
     /// <summary>The kinds of this run, and those of the runs before that are needed to make steps again.</summary>
     public StreamModels Map { get; }
 
-    /// <summary>Where the streams are that are too many for memory; null where all are there.</summary>
+    /// <summary>Store of the streams beyond the memory bound; null without a bound.</summary>
     public ColdStore? Cold { get; }
 
-    /// <summary>Whether the disk is full and intake stands still.</summary>
+    /// <summary>True while the disk is full and intake blocks.</summary>
     public bool IsFull => Log.IsFull || Cold is { IsFull: true };
 
     /// <summary>The broker has every output up to here: they are stepped again, not published.</summary>
     public long ConfirmedOutputs { get; }
 
-    /// <summary>Snapshots given up since the start.</summary>
+    /// <summary>Snapshots abandoned since the start.</summary>
     public long FailedSnapshotCount => _checkpointer?.FailedCount ?? 0;
 
     /// <summary>Snapshots written since the start.</summary>
     public long SnapshotCount => _checkpointer?.SnapshotCount ?? 0;
 
-    /// <summary>What a restart would take to step again what came after the last snapshot.</summary>
+    /// <summary>Time that a restart would take to step the log behind the last snapshot.</summary>
     public TimeSpan WorkToRepeat => _checkpointer?.WorkToRepeat ?? default;
 
     /// <summary>Bytes of them.</summary>
@@ -125,7 +125,7 @@ public sealed class DurableState : IDisposable
         return replay.TickCount;
     }
 
-    /// <summary>From here on what comes is written down, and the way back kept short.</summary>
+    /// <summary>Starts the commits and the snapshots.</summary>
     /// <param name="mark">Asks the link to say when the broker has everything published so far.</param>
     /// <param name="settle">Returns when whatever was published so far is kept by whoever else keeps it; null where nobody does.</param>
     public void Start(StreamEngine engine, TickRouter router, ISessionJournal? sessions, Action<long, Action<long>> mark, Action? settle = null)
@@ -136,7 +136,7 @@ public sealed class DurableState : IDisposable
         _checkpointer.Start();
     }
 
-    /// <summary>Takes nothing more in, and lets nobody wait for room on the disk.</summary>
+    /// <summary>Ends intake: waits for room on the disk fail.</summary>
     public void Refuse()
     {
         Log.Refuse();
@@ -144,7 +144,7 @@ public sealed class DurableState : IDisposable
     }
 
     /// <summary>Saves the states a last time. Nothing is taken in any more, the shards still run.</summary>
-    /// <param name="patience">How long the broker may take to confirm the last outputs.</param>
+    /// <param name="patience">Time for the broker to confirm the last outputs.</param>
     public void Stop(TimeSpan? patience = null) => _checkpointer?.Stop(patience ?? LastConfirmations);
 
     public void Dispose()
@@ -154,7 +154,7 @@ public sealed class DurableState : IDisposable
         _folder?.Dispose();
     }
 
-    /// <summary>How many streams go on under what.</summary>
+    /// <summary>Describes how many streams continue under which model.</summary>
     private string Change()
     {
         Dictionary<(int Before, int Now), int> counts = [];
@@ -168,7 +168,7 @@ public sealed class DurableState : IDisposable
             .Select(entry => $"{entry.Value} streams of {Map.Kinds[entry.Key.Before]} go on under {Map.Kinds[entry.Key.Now]}, ")) + $"{same} as before";
     }
 
-    /// <summary>What must be known before the first record is brought back.</summary>
+    /// <summary>Reads what must be known before the first record is restored.</summary>
     private static void Look(ReadOnlySpan<byte> records, long position, ref long confirmed)
     {
         FrameReader frame = new(records, position);

@@ -5,7 +5,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recovery;
 
-/// <summary>Where the ticks and control messages of a log go when it is replayed, in its order: to a router, or to whoever steps them itself.</summary>
+/// <summary>Receiver of a log's ticks and control messages during replay, in log order: a router, or a reader that steps them itself.</summary>
 internal interface IReplayTarget
 {
     /// <param name="position">Of the packet, that of its last tick.</param>
@@ -18,7 +18,7 @@ internal interface IReplayTarget
 
 /// <summary>Brings a log back: names, sessions, and every tick to its shard again, in the order and with the position it had.</summary>
 /// <param name="plans">Those of the log; null where there is one alone.</param>
-/// <param name="sessions">Who the embedded broker's records are for; null where there is none.</param>
+/// <param name="sessions">Receives the embedded broker's records; null without one.</param>
 internal sealed class LogReplay(LogIndex state, IReplayTarget target, ISessionJournal? sessions, long after, ServingHistory? plans = null)
 {
     private Tick[] _ticks = new Tick[64];

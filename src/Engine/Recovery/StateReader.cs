@@ -69,7 +69,10 @@ public sealed class StateReader : IReplayTarget
     public int HeldOf(int stream) =>
         _rows.TryFind(stream, out int kind, out int row) && _rows.Kinds[kind].IsGuarded ? _rows.Kinds[kind].Guard(_rows.Slab(kind)[row]).HeldCount : 0;
 
-    /// <summary>What was seen of a stream behind the snapshot; null where it was not looked at, has begun anew since, or is in the snapshot and the log does not reach back to it.</summary>
+    /// <summary>
+    /// Steps seen of a stream behind the snapshot. Null where the stream was not watched, was reset since, or is in the snapshot and the
+    /// log does not reach back to it.
+    /// </summary>
     public StepTrace? WatchOf(int stream) => _watches.GetValueOrDefault(stream);
 
     private static ArgumentException NoState(int stream) => new($"Stream {stream} has no state.", nameof(stream));

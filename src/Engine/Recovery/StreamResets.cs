@@ -6,7 +6,9 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Recovery;
 
-/// <summary>Lets streams begin anew through the log: a state that was reset comes back reset, and at the same place among its ticks.</summary>
+/// <summary>
+/// Resets streams through the log, so that after a restart the reset happens again at the same place among a stream's ticks.
+/// </summary>
 public static class StreamResets
 {
     /// <summary>In a log that a worker writes. Each stream begins anew at a place of its own.</summary>
@@ -33,7 +35,7 @@ public static class StreamResets
         return count;
     }
 
-    /// <summary>In the directory of a worker that is not there: all streams at once, in a frame of their own.</summary>
+    /// <summary>Resets all matching streams in the directory of a stopped worker, in a separate frame.</summary>
     /// <returns>Streams that matched.</returns>
     /// <exception cref="InvalidDataException">The log is damaged; says what to do.</exception>
     public static int Append(IDataFiles files, StreamPattern pattern)

@@ -4,7 +4,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Replay;
 
-/// <summary>Some consecutive rows of a recording: read, stepped, written, then used again.</summary>
+/// <summary>Consecutive rows of a recording: read, stepped, written, then reused.</summary>
 internal sealed class ReplayChunk(int columns)
 {
     public const int Capacity = 256;
@@ -42,7 +42,7 @@ internal sealed class ReplayChunk(int columns)
         return _rows > 0;
     }
 
-    /// <summary>Whether the row is one of these.</summary>
+    /// <summary>True if the chunk holds the row.</summary>
     public bool Holds(long row) => (ulong)(row - _firstRow) < (ulong)_rows;
 
     /// <returns>True with the last result that was awaited.</returns>

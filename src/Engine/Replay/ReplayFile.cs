@@ -6,7 +6,7 @@ namespace StreamRnn.Engine.Replay;
 
 /// <summary>
 /// One recording on its way through the engine. The reading thread fills chunks and sends their ticks, the publisher brings the verdicts,
-/// whoever completes the oldest chunk writes it: memory is a few chunks, however long the file.
+/// and the thread that completes the oldest chunk writes it: memory is a few chunks, however long the file.
 /// </summary>
 internal sealed class ReplayFile : IDisposable
 {
@@ -34,7 +34,7 @@ internal sealed class ReplayFile : IDisposable
 
     public long RowCount => _recording.RowCount;
 
-    /// <summary>Why the outputs could not be written; null where they could.</summary>
+    /// <summary>Reason why the outputs could not be written; null where they could.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>Verdicts so far that crossed the alarm line. The publisher's.</summary>

@@ -10,7 +10,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Replay;
 
-/// <summary>What a replay did.</summary>
+/// <summary>Totals of a replay.</summary>
 /// <param name="Rows">Of all recordings.</param>
 /// <param name="Stepped">Values stepped; a row may have several or none.</param>
 /// <param name="Untimed">Recordings without a time column, whose rows were taken as one second apart.</param>
@@ -19,8 +19,8 @@ public sealed record ReplaySummary(string Model, int Files, int Outputs, long Ro
     IReadOnlyList<string> Failed);
 
 /// <summary>
-/// Recordings through the engine at full speed. Each value column of each file is a stream with a state of its own; some files are under
-/// way at once, so that every shard has work and memory does not grow with their number.
+/// Steps recordings through the engine at full speed. Each value column of each file is a separate stream; a few files are under way at
+/// once, so that every shard has work and memory does not grow with their number.
 /// </summary>
 public sealed class ReplayRun(Forecaster model, int shards, RecordingOptions options)
 {

@@ -12,7 +12,7 @@ namespace StreamRnn.Engine.Serving;
 /// <param name="Rules">Which rule the ticks of which streams follow, likewise; null for the standard one alone.</param>
 public sealed record ServingPlan(IReadOnlyList<PlannedModel> Models, IReadOnlyList<PlannedRule>? Rules = null)
 {
-    /// <summary>What every stream follows for which no rule is named.</summary>
+    /// <summary>Rule of every stream without a rule of its own.</summary>
     public static readonly PlannedRule StandardRule = new(null, TickRule.Default, GuardFloats: 0);
 
     public IReadOnlyList<PlannedRule> Rules { get; init; } = Rules ?? [StandardRule];

@@ -87,25 +87,25 @@ internal sealed class Checkpointer
     /// <summary>Bytes of them.</summary>
     public long SnapshotBytes { get; private set; }
 
-    /// <summary>Snapshots given up since the start: the disk was full, or could not be written.</summary>
+    /// <summary>Snapshots abandoned since the start, for a full disk or a failed write.</summary>
     public long FailedCount { get; private set; }
 
-    /// <summary>What a restart would take to step again what came after the last snapshot.</summary>
+    /// <summary>Time that a restart would take to step the log behind the last snapshot.</summary>
     public TimeSpan WorkToRepeat => _engine.Busy - _busyAtSnapshot + ((_log.AppendedPosition - _positionAtSnapshot) * ReadBack);
 
     /// <summary>About what a snapshot would write now.</summary>
     private long NextSnapshotBytes => IsNextWhole ? _engine.RowBytes + _log.Directory.NameBytes : _engine.ChangedRowBytes;
 
-    /// <summary>Whether the next snapshot is to stand alone.</summary>
+    /// <summary>True if the next snapshot is to stand alone.</summary>
     private bool IsNextWhole => !IsOfThisPlan || _isAheadOfFile || _store.IsLongChain;
 
-    /// <summary>Whether the rows of the last snapshot are laid out as those now.</summary>
+    /// <summary>True if the rows of the last snapshot have the present layout.</summary>
     private bool IsOfThisPlan => _plan.Equals(_last?.Plan);
 
     public void Start() => _thread.Start();
 
     /// <summary>Saves the states a last time, when nothing is taken in any more and the shards still run, and ends.</summary>
-    /// <param name="patience">How long the broker may take to confirm the last outputs; then the log has to do. Zero saves nothing.</param>
+    /// <param name="patience">Time for the broker to confirm the last outputs; after it the log must suffice. Zero saves nothing.</param>
     public void Stop(TimeSpan patience)
     {
         lock (_lock)
@@ -120,7 +120,7 @@ internal sealed class Checkpointer
             Snapshot(patience);
     }
 
-    /// <summary>Something was committed.</summary>
+    /// <summary>Notes a commit.</summary>
     private void SetDue()
     {
         lock (_lock)
@@ -142,7 +142,9 @@ internal sealed class Checkpointer
         }
     }
 
-    /// <summary>What a restart would have to step again has come to its limit, or near it and to as many bytes as a snapshot would write.</summary>
+    /// <summary>
+    /// True if the work of a restart has reached its limit, or is near it and the log has grown by as many bytes as a snapshot would write.
+    /// </summary>
     private bool IsSnapshotDue()
     {
         TimeSpan work = WorkToRepeat;

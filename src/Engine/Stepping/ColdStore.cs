@@ -23,13 +23,13 @@ public sealed class ColdStore(IDataFiles files, int streamsInMemory, Action<stri
     /// <summary>Rows that all shards together may hold.</summary>
     public int StreamsInMemory => streamsInMemory;
 
-    /// <summary>Whether a shard stands still because the disk is full.</summary>
+    /// <summary>True if a shard stands still because the disk is full.</summary>
     public bool IsFull => Volatile.Read(ref _isFull);
 
     /// <summary>Traffic to the disk since the start.</summary>
     public RowTraffic Evicted => Sum(rows => rows.Evicted);
 
-    /// <summary>What has come back since the start.</summary>
+    /// <summary>Rows returned to memory since the start.</summary>
     public RowTraffic Returned => Sum(rows => rows.Returned);
 
     /// <summary>Removes what a worker that was killed has left.</summary>

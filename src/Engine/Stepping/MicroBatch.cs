@@ -6,7 +6,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Engine.Stepping;
 
-/// <summary>Told of a tick that its stream's rule drops.</summary>
+/// <summary>Receives a tick that its stream's rule drops.</summary>
 /// <param name="position">In the journal; what an earlier run has dropped comes again.</param>
 public delegate void DropReport(TickFault fault, int stream, long position);
 
@@ -40,10 +40,10 @@ public sealed class MicroBatch
     /// <summary>Ticks that the batch took: each steps, or was held or dropped.</summary>
     public int TakenCount { get; private set; }
 
-    /// <summary>Held ticks that were stepped before their bound had passed, for want of room.</summary>
+    /// <summary>Ticks released before LateBound because the reorder buffer was full.</summary>
     public long ReleasedEarlyCount => Volatile.Read(ref _releasedEarly);
 
-    /// <summary>Called for each tick that is dropped, with its index among those that wait.</summary>
+    /// <summary>Callback for each dropped tick, with its index among the waiting ones.</summary>
     public Action<TickFault, int>? Dropped { get; set; }
 
     /// <summary>
@@ -61,7 +61,7 @@ public sealed class MicroBatch
 
     /// <summary>Fills the batch with ticks that are held, due or not, each stream's oldest.</summary>
     /// <param name="plan">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
-    /// <param name="isFirst">Whether to begin with the first stream; else where the last batch of held ones began.</param>
+    /// <param name="isFirst">True to begin with the first stream, false to continue behind the last batch of held ticks.</param>
     public void FillHeld(int? plan, bool isFirst)
     {
         Begin();
@@ -76,7 +76,7 @@ public sealed class MicroBatch
         }
     }
 
-    /// <summary>Which of the ticks a step is of, or was let go by, and where it is among the steps of its kind.</summary>
+    /// <summary>Index of the tick that a step belongs to or was released by, and the step's position among the steps of its kind.</summary>
     /// <param name="i">Below <see cref="Count"/>.</param>
     public (int Tick, int Kind, StepBatch Steps, int Entry) StepOf(int i) => (_tick[i], _kind[i], _batches[_kind[i]]!, _entry[i]);
 

@@ -32,13 +32,13 @@ internal sealed class RowSaver(RowExchange exchange)
     /// <summary>Rows loaded from a snapshot are saved already.</summary>
     public void MarkSaved(long batch) => _savedUpto = batch;
 
-    /// <summary>Whether a place that was last stepped in this batch is as it was at the last cut.</summary>
+    /// <summary>True if a place that was last stepped in this batch is as it was at the last cut.</summary>
     public bool IsUnchanged(long lastBatch) => lastBatch <= _savedUpto;
 
     /// <summary>True if a place last stepped in this batch, and not since the barrier, is to be saved.</summary>
     public bool Wants(long lastBatch) => lastBatch > _since && lastBatch <= CutBatch;
 
-    /// <summary>Whether the walk over the places has not come to this one yet.</summary>
+    /// <summary>True if the walk over the places has not come to this one yet.</summary>
     public bool IsAhead(int place) => place >= _next && place < _end;
 
     public void Save(int stream, int kind, ReadOnlySpan<float> row)

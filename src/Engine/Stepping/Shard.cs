@@ -7,8 +7,8 @@ using StreamRnn.Ingest.Ticks;
 namespace StreamRnn.Engine.Stepping;
 
 /// <summary>
-/// The loop that owns the streams s, s + shards, s + 2 shards, ...: takes the ticks that are ready, steps them in micro-batches, hands
-/// the forecasts on. Nothing in it is locked and no timer fills a batch: while there is work it works, otherwise it blocks on its queue.
+/// Thread that owns the streams s, s + shards, s + 2 shards, ...: takes the ticks that are ready, steps them in micro-batches, hands the
+/// forecasts on. Nothing in it is locked and no timer fills a batch: while there is work it works, otherwise it blocks on its queue.
 /// </summary>
 internal sealed class Shard
 {
@@ -27,7 +27,7 @@ internal sealed class Shard
     private long _stepped;
     private long _busyTicks;
 
-    /// <param name="keepsHeld">Whether ticks that are held at the end are kept for the next run; else they step then.</param>
+    /// <param name="keepsHeld">Keeps the ticks held at the end for the next run; else they step then.</param>
     public Shard(
         int index, EngineCapacity capacity, StreamModels models, ForecastQueue forecasts, Publisher publisher, RowExchange rows, WorkerMetrics metrics,
         TickTraces? traces, bool keepsHeld)
@@ -40,7 +40,7 @@ internal sealed class Shard
         _thread = new Thread(Run) { Name = $"shard {index}", IsBackground = true };
     }
 
-    /// <summary>What the shard steps; completing it ends the shard once it is empty.</summary>
+    /// <summary>Queue of the shard; completing it ends the shard once it is empty.</summary>
     public TickInbox Ticks { get; }
 
     /// <summary>Ticks stepped so far.</summary>
@@ -52,7 +52,7 @@ internal sealed class Shard
     /// <summary>Ticks that were held and stepped early, for want of room.</summary>
     public long ReleasedEarly => _batch.ReleasedEarlyCount;
 
-    /// <summary>Told of each tick that is dropped, by the shard's thread.</summary>
+    /// <summary>Receives each dropped tick, on the shard's thread.</summary>
     public DropReport? Dropped { get; set; }
 
     public int StreamCount => _rows.StreamCount;
@@ -65,12 +65,12 @@ internal sealed class Shard
 
     public long StateBytes => _rows.StateBytes;
 
-    /// <summary>How long it has worked so far: what it would take to step all of that again.</summary>
+    /// <summary>Time spent stepping so far, an estimate of the time to step all of that again.</summary>
     public TimeSpan Busy => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _busyTicks));
 
     public void Start() => _thread.Start();
 
-    /// <summary>Puts a stream's state back, before the start.</summary>
+    /// <summary>Restores a stream's state, before the start.</summary>
     public void Restore(int stream, int kind, ReadOnlySpan<float> row) => _rows.Restore(stream, kind, row);
 
     public void Join() => _thread.Join();
@@ -126,7 +126,7 @@ internal sealed class Shard
         _rows.GoOnSaving();
     }
 
-    /// <summary>Counts what was stepped, and sees to room for its forecasts.</summary>
+    /// <summary>Counts the steps, and releases the block if there is no room for the next forecasts.</summary>
     private void Count(long startedAt)
     {
         _metrics.StepCompleted(_index, _batch.Count, startedAt);
@@ -135,7 +135,7 @@ internal sealed class Shard
             Release();
     }
 
-    /// <summary>What is held steps, in the order it was held for.</summary>
+    /// <summary>Steps held ticks, in the order they were held for.</summary>
     /// <param name="plan">One that takes another's place: ticks of streams that it gives another rule are meant; null for all.</param>
     /// <param name="position">In the journal, of what lets them go.</param>
     private void StepHeld(int? plan, long position)
@@ -177,6 +177,6 @@ internal sealed class Shard
         }
     }
 
-    /// <summary>Lets go of what has been stepped; the publisher sends the outputs and the acknowledgements.</summary>
+    /// <summary>Releases what has been stepped; the publisher sends the outputs and the acknowledgements.</summary>
     private void Release() => _block = _forecasts.Exchange(_block);
 }

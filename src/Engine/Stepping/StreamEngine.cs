@@ -20,7 +20,7 @@ public sealed class StreamEngine
     {
     }
 
-    /// <param name="traces">Who is told of the steps of traced ticks; null where no tick is traced.</param>
+    /// <param name="traces">Receives the steps of traced ticks; null where no tick is traced.</param>
     /// <param name="log">Says what is durable; nothing leaves before.</param>
     /// <param name="publishAfter">Outputs up to this position of the log have been published by an earlier run; -1 where there was none.</param>
     public StreamEngine(StreamModels models, EngineCapacity capacity, WorkerMetrics metrics, TickTraces? traces, ITickLog log, long publishAfter,
@@ -54,7 +54,7 @@ public sealed class StreamEngine
     /// <summary>Ticks that were held and stepped early, for want of room.</summary>
     public long ReleasedEarly => _shards.Sum(shard => shard.ReleasedEarly);
 
-    /// <summary>Told of each tick that a rule drops, by the shards' threads. Set before the start.</summary>
+    /// <summary>Callback for each tick that a rule drops, on the shards' threads. Set before the start.</summary>
     public DropReport? Dropped
     {
         get => _shards[0].Dropped;
@@ -71,32 +71,32 @@ public sealed class StreamEngine
     /// <summary>Streams that have a state; a moment's value.</summary>
     public int StreamCount => _shards.Sum(shard => shard.StreamCount);
 
-    /// <summary>Of those the ones whose state is in memory; a moment's value.</summary>
+    /// <summary>Streams whose state is in memory; a momentary value.</summary>
     public int InMemoryCount => _shards.Sum(shard => shard.InMemoryCount);
 
     /// <summary>Bytes that saving every state would write; a moment's value.</summary>
     internal long RowBytes => _shards.Sum(shard => shard.RowBytes);
 
-    /// <summary>Of those the ones of states that have changed since they were last saved; a moment's value.</summary>
+    /// <summary>Bytes the next incremental snapshot will write; a momentary value.</summary>
     internal long ChangedRowBytes => _shards.Sum(shard => shard.ChangedRowBytes);
 
     /// <summary>Bytes of state held in memory; a moment's value.</summary>
     public long StateBytes => _shards.Sum(shard => shard.StateBytes);
 
-    /// <summary>Told where the journal was cut when every output of what lies before has been handed to the sinks.</summary>
+    /// <summary>Receives the position of a barrier when every output of the ticks before it has been handed to the sinks.</summary>
     public Action<long>? BarrierReached
     {
         get => _publisher.BarrierReached;
         set => _publisher.BarrierReached = value;
     }
 
-    /// <summary>How long a shard has worked so far, on average.</summary>
+    /// <summary>Average time that a shard has spent stepping so far.</summary>
     public TimeSpan Busy => _shards.Aggregate(TimeSpan.Zero, (sum, shard) => sum + shard.Busy) / _shards.Length;
 
-    /// <summary>Where the states come out that are to be saved.</summary>
+    /// <summary>Hand-over of the states to be saved.</summary>
     internal RowExchange Rows { get; }
 
-    /// <summary>Puts a stream's state back, before the start.</summary>
+    /// <summary>Restores a stream's state, before the start.</summary>
     /// <param name="kind">Index into the kinds of <see cref="Models"/>.</param>
     /// <param name="row">As it was saved.</param>
     public void Restore(int stream, int kind, ReadOnlySpan<float> row) => _shards[stream % _shards.Length].Restore(stream, kind, row);
@@ -119,12 +119,12 @@ public sealed class StreamEngine
     }
 }
 
-/// <summary>How much the engine may hold, and what it does when it holds that.</summary>
+/// <summary>Capacity of the engine, and its policy when full.</summary>
 /// <param name="Shards">Loops, each with a thread of its own.</param>
 /// <param name="Ticks">Ticks that may wait for one shard. More rides out longer bursts and makes the oldest forecast later.</param>
 /// <param name="Forecasts">Forecasts that may wait for the sinks.</param>
 public sealed record EngineCapacity(int Shards, int Ticks = 4096, int Forecasts = 16_384, WhenFull WhenFull = WhenFull.Wait)
 {
-    /// <summary>Where the states of streams go that are too many for memory; null where all are in memory.</summary>
+    /// <summary>Store of the states beyond the memory bound; null without a bound.</summary>
     public ColdStore? Cold { get; init; }
 }

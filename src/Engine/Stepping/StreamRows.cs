@@ -40,19 +40,19 @@ public sealed class StreamRows
     /// <summary>Memory of one stream of a kind: its row in the slab and the place that leads there.</summary>
     public static int BytesPerStream(RowKind kind) => (new StateSlab(kind.RowFloats).RowFloats * sizeof(float)) + StreamPlace.Bytes;
 
-    /// <summary>What rows are made of.</summary>
+    /// <summary>Kinds of rows, one for each pair of model and rule.</summary>
     public IReadOnlyList<RowKind> Kinds => _map.Kinds;
 
     /// <summary>Streams that have a state here.</summary>
     public int StreamCount { get; private set; }
 
-    /// <summary>Of those the ones whose row is in memory.</summary>
+    /// <summary>Streams whose row is in memory.</summary>
     public int InMemoryCount => _rows.InMemoryCount;
 
     /// <summary>Bytes that saving every row would write.</summary>
     public long RowBytes => Volatile.Read(ref _rowBytes);
 
-    /// <summary>Of those the ones of rows that have changed since they were last saved.</summary>
+    /// <summary>Bytes the next incremental snapshot will write.</summary>
     public long ChangedRowBytes => Volatile.Read(ref _changedRowBytes);
 
     /// <summary>Ticks that rules hold in the rows.</summary>
@@ -65,13 +65,13 @@ public sealed class StreamRows
     /// <summary>Bytes of state held in memory, the places of streams included.</summary>
     public long StateBytes => _rows.Bytes;
 
-    /// <summary>Whether states are being saved.</summary>
+    /// <summary>True if states are being saved.</summary>
     public bool IsSaving => _saver.IsActive;
 
     /// <summary>The rows of a kind's streams.</summary>
     public StateSlab Slab(int kind) => _rows.Slab(kind);
 
-    /// <summary>From here on every stream may be used once more.</summary>
+    /// <summary>Starts a micro-batch: each stream may appear in it once.</summary>
     public void BeginBatch()
     {
         _batch++;

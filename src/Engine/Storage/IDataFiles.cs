@@ -35,7 +35,7 @@ public interface IDataFiles
 /// <summary>A file that grows at its end.</summary>
 public interface IDataFile : IDisposable
 {
-    /// <summary>Of what was appended.</summary>
+    /// <summary>Bytes appended so far.</summary>
     long Length { get; }
 
     /// <returns>Bytes read; fewer than asked for only where the file ends.</returns>

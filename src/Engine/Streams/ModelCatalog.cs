@@ -6,7 +6,7 @@ namespace StreamRnn.Engine.Streams;
 /// <summary>The models a configuration names, loaded and checked: the standard one and those that serve a pattern, in order of preference.</summary>
 public sealed record ModelCatalog(Forecaster Standard, IReadOnlyList<(StreamPattern Pattern, Forecaster Model)> ByPattern)
 {
-    /// <summary>What state rows are made of.</summary>
+    /// <summary>Kinds of state rows.</summary>
     public IReadOnlyList<RowKind> Kinds(IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> rules) => Map(new StreamDirectory(1), rules).Kinds;
 
     /// <summary>The file each model was read from.</summary>

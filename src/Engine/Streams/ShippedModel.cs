@@ -5,7 +5,7 @@ namespace StreamRnn.Engine.Streams;
 /// <summary>The model beside the executable, which serves every stream that no other model was named for.</summary>
 public static class ShippedModel
 {
-    /// <summary>What stands for it where a model's path is expected.</summary>
+    /// <summary>Name of the shipped model, accepted in place of a path.</summary>
     public const string Name = "default";
 
     public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "models", "default.safetensors");

@@ -69,7 +69,7 @@ public sealed class StreamModels
     /// <summary>Index into <see cref="Kinds"/> of what a set-up itself counts as its kind.</summary>
     public int KindIn(int plan, int kind) => _plans[plan].Kinds[kind];
 
-    /// <summary>Whether a set-up has a kind.</summary>
+    /// <summary>True if a set-up has a kind.</summary>
     public bool Has(int plan, int kind) => _plans[plan].Kinds.Contains(kind);
 
     private static int FirstMatch(StreamPattern[] patterns, string name)

@@ -11,7 +11,7 @@ public sealed record StreamPattern
     /// <exception cref="ArgumentException">There is a <see cref="FaultOf"/> it.</exception>
     public StreamPattern(string text) => _text = FaultOf(text) is string fault ? throw new ArgumentException(fault) : text;
 
-    /// <summary>Whether it speaks for every path of its topics, and not for one of them.</summary>
+    /// <summary>True if it covers every path of its topics, false for a single path.</summary>
     public bool IsOfWholeTopics => PathAt < 0;
 
     /// <summary>The filter of its topics, without the path if it names one.</summary>

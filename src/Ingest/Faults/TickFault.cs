@@ -1,6 +1,8 @@
 namespace StreamRnn.Ingest.Faults;
 
-/// <summary>Why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.</summary>
+/// <summary>
+/// Reason why input was refused. Each is a value of the metric tag <c>reason</c>, in snake case; numbers are never reused.
+/// </summary>
 public enum TickFault
 {
     None = 0,
@@ -17,7 +19,7 @@ public enum TickFault
     /// <summary>A leaf that is no number (text, null, too deep) beside good ones, or alone.</summary>
     NotANumber = 4,
 
-    /// <summary>Larger than the payload limit.</summary>
+    /// <summary>The payload is larger than the limit.</summary>
     PayloadTooLarge = 5,
 
     /// <summary>More leaves than one packet may hold.</summary>
@@ -35,7 +37,7 @@ public enum TickFault
     /// <summary>The time field cannot be read as a time.</summary>
     MalformedTime = 10,
 
-    /// <summary>Under our own output prefix, or $SYS.</summary>
+    /// <summary>The topic lies under our own output prefix, or $SYS.</summary>
     OwnOutput = 11,
 
     /// <summary>A retained message: an old value that would be stepped again at every subscription.</summary>
@@ -53,7 +55,7 @@ public enum TickFault
     /// <summary>Older than what was stepped, where the stream's rule drops such ticks.</summary>
     Late = 16,
 
-    /// <summary>It has come before, by its number or its time, where the stream's rule goes by that.</summary>
+    /// <summary>The tick has come before, by its number or its time, where the stream's rule uses that.</summary>
     Repeated = 17,
 
     /// <summary>The rule of its topic goes by sequence numbers and the payload has none.</summary>

@@ -7,13 +7,13 @@ namespace StreamRnn.Ingest.Faults;
 /// <summary>Names of the reasons.</summary>
 public static class TickFaults
 {
-    /// <summary>Whether this happens to a worker without anything being wrong: a wide subscription selects its own outputs too.</summary>
+    /// <summary>True for a refusal in normal operation: a wide subscription selects the worker's own outputs too.</summary>
     public static bool IsExpected(this TickFault fault) => fault is TickFault.OwnOutput or TickFault.Retained;
 
     /// <summary>The one name it has in metrics, notices and lines: <c>payload_too_large</c>.</summary>
     public static string Reason(this TickFault fault) => JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.ToString());
 
-    /// <summary>What happened and what can be done about it.</summary>
+    /// <summary>Cause and remedy, for people.</summary>
     public static string Meaning(this TickFault fault) => fault switch
     {
         TickFault.UnknownPayload => "the payload is no number, no JSON object with numbers and no SenML pack",

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Intake;
 
-/// <summary>What the intake takes and refuses.</summary>
+/// <summary>Limits of the intake.</summary>
 public sealed record IntakeOptions
 {
     /// <summary>Larger payloads are refused unread. A bound on the time one packet can take, at about 2 ns a byte.</summary>
@@ -14,16 +14,16 @@ public sealed record IntakeOptions
     /// </summary>
     public IReadOnlyList<string> Subscribed { get; init; } = [];
 
-    /// <summary>Whether retained messages step. They come again at each new subscription, and would be stepped again.</summary>
+    /// <summary>True if retained messages step. They come again at each new subscription, and would be stepped again.</summary>
     public bool AcceptRetained { get; init; }
 
-    /// <summary>How far event time may be ahead of the arrival before a clock must be wrong.</summary>
+    /// <summary>Largest distance of event time ahead of the arrival; beyond it a clock must be wrong.</summary>
     public TimeSpan MaximumAhead { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Zone of times in text that name none.</summary>
     public TimeZoneInfo TimeZone { get; init; } = TimeZoneInfo.Utc;
 
-    /// <summary>Of which topics the payloads carry sequence numbers; the first filter that matches counts. Empty where none do.</summary>
+    /// <summary>Topics whose payloads carry sequence numbers; the first matching filter counts. Empty for none.</summary>
     public IReadOnlyList<NumberedTopics> Numbering { get; init; } = [];
 }
 

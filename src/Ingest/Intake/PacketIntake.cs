@@ -9,7 +9,7 @@ namespace StreamRnn.Ingest.Intake;
 /// <summary>
 /// The one door from bytes to ticks: refuses what must not step, decodes the rest, finds the streams and hands the ticks to their shards.
 /// Called by the reading threads of all connections; allocates nothing once a thread has warmed up, except for a stream's first tick and
-/// for JSON that breaks off.
+/// for truncated JSON.
 /// </summary>
 /// <remarks>
 /// The sums close: every value of a payload is accepted or refused, and a packet refused before its values are known counts as one refusal.
@@ -22,9 +22,9 @@ public sealed class PacketIntake(
     /// <summary>Most ticks of one packet.</summary>
     public const int MaximumTicks = ReadingBuffer.Capacity;
 
-    private static readonly Action<PacketBlocks, long> s_write = static (blocks, position) => blocks.Write(position);
+    private static readonly Action<PacketBlocks, long> WriteBlocks = static (blocks, position) => blocks.Write(position);
 
-    [ThreadStatic] private static Scratch? t_scratch;
+    [ThreadStatic] private static Scratch? _scratch;
 
     private readonly byte[] _ownPrefix = System.Text.Encoding.UTF8.GetBytes(options.OwnPrefix ?? "");
     private readonly byte[][] _subscribed = [.. options.Subscribed.Select(System.Text.Encoding.UTF8.GetBytes)];
@@ -49,7 +49,7 @@ public sealed class PacketIntake(
     public long AcceptedTickCount => Interlocked.Read(ref _ticksAccepted);
 
     /// <summary>Takes a packet in. Above QoS 0 it waits while a shard is full, and the peer with it.</summary>
-    /// <returns>How many ticks it became; 0 where it was refused, or is a repeat.</returns>
+    /// <returns>The number of ticks accepted; 0 if the packet was refused or is redelivered.</returns>
     public int Accept(in Packet packet)
     {
         Interlocked.Increment(ref _packets);
@@ -72,7 +72,7 @@ public sealed class PacketIntake(
 
     private int Accept(in Packet packet, ulong hash)
     {
-        Scratch scratch = t_scratch ??= new Scratch();
+        Scratch scratch = _scratch ??= new Scratch();
         int count = 0;
         TickFault fault = Check(packet);
         if (fault == TickFault.None)
@@ -191,7 +191,7 @@ public sealed class PacketIntake(
 
     private bool TryAppend(in Packet packet, ulong hash, PacketBlocks blocks)
     {
-        if (log.TryAppend(in packet, hash, blocks, s_write))
+        if (log.TryAppend(in packet, hash, blocks, WriteBlocks))
             return true;
         blocks.Release();
         return false;

@@ -28,7 +28,7 @@ internal sealed class ReadingBuffer
     /// <summary>Values that were refused, whatever the reason.</summary>
     public int RefusedCount { get; private set; }
 
-    /// <summary>Whether the payload carries a sequence number.</summary>
+    /// <summary>True if the payload carries a sequence number.</summary>
     public bool IsNumbered { get; private set; }
 
     /// <summary>The sequence number.</summary>
@@ -39,7 +39,7 @@ internal sealed class ReadingBuffer
     /// <summary>The reading's path: UTF-8, percent-encoded, empty where the stream is the topic itself.</summary>
     public ReadOnlySpan<byte> Path(in Reading reading) => _paths.AsSpan(reading.PathStart, reading.PathLength);
 
-    /// <summary>How many values were refused for this reason.</summary>
+    /// <summary>Number of values refused for this reason.</summary>
     public int Refused(TickFault fault) => _refused[(int)fault];
 
     public void Clear()

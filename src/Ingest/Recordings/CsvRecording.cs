@@ -76,7 +76,7 @@ public sealed class CsvRecording : IDisposable
     /// <summary>The row's event time, nanoseconds since 1970 UTC.</summary>
     public long Time { get; private set; }
 
-    /// <summary>Why no value of this row can be stepped; none where its time is good.</summary>
+    /// <summary>Reason that no value of this row can be stepped; none if its time is good.</summary>
     public TickFault TimeFault { get; private set; }
 
     /// <summary>Text of a file as a message can show it: control characters are escaped, what is long is cut.</summary>

@@ -108,7 +108,7 @@ public sealed class StreamDirectory
     /// <summary>The stream's name as text.</summary>
     public string Name(int stream) => Encoding.UTF8.GetString(Utf8Name(stream));
 
-    /// <summary>Where the topic ends in the stream's name; what follows after a ':' is the path.</summary>
+    /// <summary>Length of the topic within the stream's name; the path follows after a ':'.</summary>
     public int TopicLength(int stream)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)stream, (uint)Count, nameof(stream));

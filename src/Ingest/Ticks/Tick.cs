@@ -19,13 +19,13 @@ public readonly record struct Tick
     public long Number { get; init; }
 }
 
-/// <summary>Whether a producer numbers its ticks. Numbers are on disk and never change.</summary>
+/// <summary>Numbering of ticks by their producer. Numbers are on disk and never change.</summary>
 public enum TickNumbering : byte
 {
     /// <summary>Not, or nobody wants to know.</summary>
     None = 0,
 
-    /// <summary>It does; the event time is that of the arrival, which is another one when the tick comes again.</summary>
+    /// <summary>Numbered; the event time is that of the arrival, which differs when the tick comes again.</summary>
     Number = 1,
 
     /// <summary>It does, and the event time is its own.</summary>

@@ -8,7 +8,7 @@ public enum TickBlockKind : byte
     /// <summary>Ticks of one packet.</summary>
     Ticks = 0,
 
-    /// <summary>Hand on what follows from the ticks before it.</summary>
+    /// <summary>Releases the results of the ticks before it.</summary>
     Barrier,
 
     /// <summary>A barrier; the states that changed since the last time are saved as they are here.</summary>
@@ -36,7 +36,7 @@ public readonly record struct TickOrigin
     /// <summary>Position of the packet in the log, that of its last tick; 0 where nothing is logged.</summary>
     public long Position { get; init; }
 
-    /// <summary>Stopwatch stamp of the arrival; 0 where nobody measures.</summary>
+    /// <summary>Stopwatch stamp of the arrival; 0 without measurement.</summary>
     public long ReceivedAt { get; init; }
 
     /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>

@@ -146,7 +146,7 @@ internal static class BenchDurable
     }
 }
 
-/// <summary>What a flow came to.</summary>
+/// <summary>Figures of one load.</summary>
 /// <param name="PerSecond">Ticks per second of the clock, all threads on whatever cores there are.</param>
 /// <param name="CpuMicroseconds">Of the whole process, per tick.</param>
 internal sealed record DurableLine(
@@ -195,7 +195,7 @@ internal sealed class DurableBench : IDisposable
 
     public long Replayed { get; }
 
-    /// <summary>What a restart would take to step again what came after the last snapshot.</summary>
+    /// <summary>Time that a restart would take to step the log behind the last snapshot.</summary>
     public TimeSpan WorkToRepeat => _state.WorkToRepeat;
 
     public long Sent { get; private set; }

@@ -125,7 +125,7 @@ internal sealed record FloodCase(string Model, string Reader)
 /// <param name="Load">CPU time of devices and reader, which are this process.</param>
 internal sealed record FloodPoint(long At, long Done, ProcessUse Worker, TimeSpan Load, DiskUse Disk);
 
-/// <summary>What a flood came to, between two moments of it.</summary>
+/// <summary>Figures of a flood between two moments.</summary>
 /// <param name="TicksPerSecond">Acknowledged and, where there is a reader, their forecasts received.</param>
 /// <param name="Parts">Microseconds of CPU per tick, by what the worker's threads do.</param>
 internal sealed record FloodLine(string Case, long Ticks, double TicksPerSecond, double WorkerMicroseconds, IReadOnlyDictionary<string, double> Parts,

@@ -2,7 +2,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Lab.Bench;
 
-/// <summary>Readings of many sensors, once a second each, in turn: a daily wave, noise of its own for each, two decimals.</summary>
+/// <summary>Readings of many sensors, once a second each, in turn: a daily wave, independent noise for each, two decimals.</summary>
 internal sealed class BenchSource(int streams, TickRouter router)
 {
     private const int Block = 256;

@@ -61,7 +61,7 @@ internal sealed class FloodDevice : IDisposable
     /// <summary>Packets whose acknowledgement has arrived.</summary>
     public long Acknowledged => Volatile.Read(ref _acknowledged);
 
-    /// <summary>Why it ended before it was told to; null where it did not.</summary>
+    /// <summary>Reason that it ended early; null if it did not.</summary>
     public string? Failure => _failure;
 
     public void Start() => _thread.Start();

@@ -11,7 +11,7 @@ using StreamRnn.Ingest.Ticks;
 
 namespace StreamRnn.Lab.Bench;
 
-/// <summary>What takes messages in and throws them away: at once, or after they have been decoded and are in an input log on the disk.</summary>
+/// <summary>Takes messages in and discards them: at once, or after they are decoded and in an input log on the disk.</summary>
 internal class ReceiveEnd : IDisposable
 {
     public const string ThreadName = "hand back";
@@ -24,7 +24,7 @@ internal class ReceiveEnd : IDisposable
     /// <summary>Null where nothing is kept.</summary>
     public virtual IDeliveryJournal? Journal => null;
 
-    /// <param name="kept">Whether ticks are written down before they are acknowledged.</param>
+    /// <param name="kept">Writes ticks down before they are acknowledged.</param>
     public static ReceiveEnd Create(bool kept) => kept ? new LoggedEnd() : new ReceiveEnd();
 
     public void Take(in MqttPublish publish, in MqttPublishContext context)
@@ -39,7 +39,7 @@ internal class ReceiveEnd : IDisposable
 
     protected virtual void Accept(in MqttPublish publish, in MqttPublishContext context) => context.Ledger.TryOpen(publish.PacketId, publish.Qos, tickCount: 0);
 
-    /// <summary>In place of the shards a thread hands every tick back as soon as it is durable.</summary>
+    /// <summary>Acknowledges from a log: in place of the shards a thread completes every tick as soon as it is durable.</summary>
     private sealed class LoggedEnd : ReceiveEnd
     {
         private readonly string _folder = Directory.CreateTempSubdirectory("streamrnn-bench-").FullName;

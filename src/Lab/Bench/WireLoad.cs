@@ -67,7 +67,7 @@ internal sealed class WireLoad : IDisposable
             throw new CommandFailedException($"the worker or its broker at {worker.Host}:{worker.Port} is not ready after {Patience.TotalSeconds:0} s; is the machine overloaded?");
     }
 
-    /// <summary>As many ticks as go through.</summary>
+    /// <summary>Plays at the highest rate.</summary>
     public WireResult PlayFlat(double seconds) => Play(seconds, () =>
     {
         lock (_arrived)
@@ -155,6 +155,6 @@ internal sealed class WireLoad : IDisposable
     private TimeSpan Quantile(double share) => Stopwatch.GetElapsedTime(0, _latencies[(int)(share * (_latencies.Count - 1))]);
 }
 
-/// <summary>What came of playing for a while.</summary>
+/// <summary>Result of playing for a while.</summary>
 /// <param name="P50">From before the publish until the forecast had arrived, median.</param>
 internal readonly record struct WireResult(long Ticks, double Seconds, TimeSpan P50, TimeSpan P99);

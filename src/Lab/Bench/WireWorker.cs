@@ -34,7 +34,7 @@ internal sealed class WireWorker : IDisposable
     /// <summary>First level of the topics it listens to.</summary>
     public string Topic { get; }
 
-    /// <summary>What it has used so far.</summary>
+    /// <summary>Resources used so far.</summary>
     public ProcessUse Use => ProcessUse.Of(_process);
 
     /// <summary>Waits until it is connected and its subscription acknowledged.</summary>

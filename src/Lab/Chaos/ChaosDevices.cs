@@ -9,15 +9,15 @@ using StreamRnn.Lab.Devices;
 namespace StreamRnn.Lab.Chaos;
 
 /// <summary>
-/// Two devices that live through a real recording on 200 streams, one at QoS 1 and one at QoS 2. Each message has a time of its own, so
-/// that it means the same whenever it arrives. Of every ten streams of a device one comes out of order, one late here and there, and one
-/// is numbered and sends some messages twice, each time as a new message.
+/// Two devices that play a real recording on 200 streams, one at QoS 1 and one at QoS 2. Each message has a distinct time, so that its
+/// meaning does not depend on its arrival. Of every ten streams of a device one is out of order, one has late ticks, and one is numbered
+/// and sends some messages twice, each time as a new message.
 /// </summary>
 internal sealed class ChaosDevices : IDisposable
 {
     public const int Streams = 200;
 
-    /// <summary>What the worker is told of the streams that need it, as settings under <c>Rules</c>.</summary>
+    /// <summary>Settings under <c>Rules</c> for the streams that need them.</summary>
     public static readonly IReadOnlyList<(string Key, string Value)> Rules =
     [
         ("0__Pattern", "chaos/shuffled/+"), ("0__Late", "Reorder"), ("0__LateBound", $"{SecondsApart * HeldRounds}s"),
@@ -61,7 +61,7 @@ internal sealed class ChaosDevices : IDisposable
         _ => _rounds,
     }));
 
-    /// <summary>Lets them play up to this round.</summary>
+    /// <summary>Lets the devices play up to a round.</summary>
     public void Allow(int rounds)
     {
         lock (_lock)
@@ -153,12 +153,12 @@ internal sealed class ChaosDevices : IDisposable
         Numbered,
     }
 
-    /// <summary>Of both devices some of each.</summary>
+    /// <summary>Kind of a stream; each device has some of each.</summary>
     private static Kind KindOf(int stream) => (stream / 2 % 10) switch { 3 => Kind.Shuffled, 5 => Kind.Late, 7 => Kind.Numbered, _ => Kind.Plain };
 
     private static string NameOf(Kind kind) => kind switch { Kind.Shuffled => "shuffled", Kind.Late => "late", Kind.Numbered => "numbered", _ => "plain" };
 
-    /// <summary>Which tick of its stream is sent as a round's: of pairs the second first, or now and then the one before.</summary>
+    /// <summary>Index of the tick that is sent in a round: of pairs the second first, or now and then the previous one.</summary>
     private int RoundSent(Kind kind, int round) => kind switch
     {
         Kind.Shuffled => Math.Min(round ^ 1, _rounds - 1),

@@ -37,7 +37,7 @@ internal sealed class ChaosReader : IDisposable
     /// <summary>Outputs that came again, with the same content.</summary>
     public long RepeatCount => Interlocked.Read(ref _repeats);
 
-    /// <summary>Whether its subscription stands.</summary>
+    /// <summary>True when its subscription is acknowledged.</summary>
     public bool IsReady => _isReady;
 
     /// <summary>Outputs that came again with another content.</summary>

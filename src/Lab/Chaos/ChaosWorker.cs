@@ -16,7 +16,7 @@ namespace StreamRnn.Lab.Chaos;
 /// </param>
 internal sealed class ChaosWorker(BrokerAddress broker, bool isEmbedded, string folder, string client, bool hasty) : IDisposable
 {
-    /// <summary>What a hasty one holds, three lives of four: the states of the other streams come and go.</summary>
+    /// <summary>Streams in memory of a hasty worker, in three lives of four: other states are evicted and return.</summary>
     public const int StreamsInMemory = 50;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -5,7 +5,7 @@ namespace StreamRnn.Lab.Cli;
 /// <summary>Starts the streamrnn command again as a separate process: it lies beside this assembly.</summary>
 internal static class OwnExecutable
 {
-    /// <summary>How it is started, its output redirected.</summary>
+    /// <summary>Start information of a process, its output redirected.</summary>
     public static ProcessStartInfo With(params IEnumerable<string> arguments)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!)

@@ -18,7 +18,7 @@ public sealed class RecordingPlayer(DeviceClient client, byte qos, double rate)
     public long Skipped => Interlocked.Read(ref _skipped);
 
     /// <summary>Publishes every row, or the first ones, to each of the topics in turn.</summary>
-    /// <param name="rows">How many rows at most.</param>
+    /// <param name="rows">Largest number of rows.</param>
     public void Play(CsvRecording recording, DevicePayload payload, IReadOnlyList<string> topics, long rows, CancellationToken stop)
     {
         while (recording.RowCount < rows && recording.TryRead())

@@ -45,7 +45,7 @@ internal sealed class SoakLoad : IDisposable
     /// <summary>Bytes of forecasts that were read, and looked at no further.</summary>
     public long ForecastBytes { get; private set; }
 
-    /// <summary>Why nothing more is sent; null while all is well.</summary>
+    /// <summary>Reason that sending has ended; null while it goes on.</summary>
     public string? Failure => _connections.Select(connection => connection.Failure).FirstOrDefault(reason => reason is not null);
 
     /// <summary>Sends nothing more and waits until all is acknowledged.</summary>

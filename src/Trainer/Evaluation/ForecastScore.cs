@@ -4,7 +4,7 @@ namespace StreamRnn.Trainer.Evaluation;
 /// <param name="Lower">Lower end of the 90 % interval; null where there are no intervals.</param>
 public sealed record SeriesForecast(string Name, double[] Values, double[]? Lower = null, double[]? Upper = null);
 
-/// <summary>How good one-step forecasts are over some rows.</summary>
+/// <summary>Accuracy of one-step forecasts over some rows.</summary>
 public sealed class ForecastScore
 {
     private long _inside, _withInterval;

@@ -6,7 +6,7 @@ namespace StreamRnn.Trainer.Evaluation;
 /// <summary>Steps whole recordings through a forecaster, each as a separate stream, in one thread and without an engine.</summary>
 public static class NabRun
 {
-    /// <summary>What the forecaster says of every row, recording by recording.</summary>
+    /// <summary>Scores of every row, recording by recording.</summary>
     public static Verdict[][] Step(NabCorpus corpus, Forecaster forecaster)
     {
         IReadOnlyList<NabRecording> recordings = corpus.Recordings;

@@ -19,7 +19,7 @@ public sealed record HeatMap(string Title, string XLabel, string YLabel, IReadOn
     /// <summary>A second line below some of the columns: their times, perhaps.</summary>
     public IReadOnlyList<string> ColumnNames { get; init; } = [];
 
-    /// <summary>From where to where X runs, so that charts above may share it.</summary>
+    /// <summary>Range of X, so that charts above may share it.</summary>
     public (double From, double To) XRange => (First - 0.5, First + Columns.Count - 0.5);
 
     protected override void Draw(StringBuilder svg)

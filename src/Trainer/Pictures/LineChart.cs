@@ -35,7 +35,7 @@ public sealed record LineChart(string Title, string XLabel, string YLabel, IRead
     /// <summary>Position of a vertical line; null draws none.</summary>
     public double? MarkedX { get; init; }
 
-    /// <summary>What is written beside it.</summary>
+    /// <summary>Label beside the line.</summary>
     public string Mark { get; init; } = "";
 
     /// <summary>Range of X; the range of the lines if null.</summary>

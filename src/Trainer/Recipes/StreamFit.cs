@@ -14,7 +14,7 @@ internal static class StreamFit
     /// <summary>A tap farther back makes a stream's memory long: 16 bytes a row.</summary>
     private const int FarthestTap = 1100;
 
-    /// <summary>Of a year longer than this the calendar knows enough; a stream should not wait for a year's memory.</summary>
+    /// <summary>Most rows of a year that get taps of their own: beyond, the calendar is enough, and a stream should not wait for a year of memory.</summary>
     private const int LongestYear = 60;
 
     /// <summary>Constants fitted to one part of each series.</summary>

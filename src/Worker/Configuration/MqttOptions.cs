@@ -87,7 +87,7 @@ internal sealed record MqttOptions : IValidatableObject
     /// <exception cref="FormatException">They mean none; the message says what to write instead.</exception>
     public BrokerAddress? Address => Host is null ? null : BrokerAddress.Parse(Host, Port, Tls.Enabled);
 
-    /// <summary>Whether the password leaves this machine without encryption.</summary>
+    /// <summary>True if the password leaves this machine without encryption.</summary>
     public bool ExposesPassword => PasswordFile is not null && Address is { IsEncrypted: false, IsLoopback: false };
 
     /// <summary>The subscriptions, or <c>#</c> at QoS 1 where none is named.</summary>
@@ -159,7 +159,7 @@ internal sealed record TlsOptions : IValidatableObject
     /// <summary>Protocol names offered in the TLS handshake (ALPN), for brokers that share a port with a web server. Not over WebSocket.</summary>
     public IReadOnlyList<string> Alpn { get; init; } = [];
 
-    /// <summary>Whether there is a setting that only an encrypted connection heeds.</summary>
+    /// <summary>True if there is a setting that only an encrypted connection heeds.</summary>
     internal bool IsSetUp => CaFile is not null || CertificateFile is not null || KeyFile is not null || AllowUntrusted || Alpn.Count > 0;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

@@ -72,7 +72,7 @@ internal sealed record StreamRnnOptions : IValidatableObject
     /// <summary>Most states in memory.</summary>
     public int EffectiveStreamsInMemory => Math.Min(Limits.StreamsInMemory ?? int.MaxValue, Limits.Streams);
 
-    /// <summary>Which rule the ticks of which streams follow, in order of preference.</summary>
+    /// <summary>Rules of ticks by stream pattern, in order of preference.</summary>
     internal IReadOnlyList<(StreamPattern Pattern, TickRule Rule)> TickRules =>
     [
         .. Rules.Select(rule => (new StreamPattern(rule.Pattern), rule.Rule)),

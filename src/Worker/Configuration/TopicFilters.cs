@@ -1,9 +1,9 @@
 namespace StreamRnn.Worker.Configuration;
 
-/// <summary>What can be said of two topic filters without seeing a topic.</summary>
+/// <summary>Relations of two topic filters.</summary>
 internal static class TopicFilters
 {
-    /// <summary>Whether some topic is selected by both.</summary>
+    /// <summary>True if some topic is selected by both.</summary>
     public static bool Overlap(string first, string second)
     {
         // A wildcard in front never selects '$...' topics [MQTT-4.7.2-1].

@@ -44,7 +44,7 @@ internal static class UnknownKeys
     public static IEnumerable<PropertyInfo> Settings(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);
 
-    /// <summary>Whether a setting is itself a record of settings.</summary>
+    /// <summary>True if a setting is itself a record of settings.</summary>
     public static bool IsRecord(Type type) => type.IsClass && type.Namespace!.StartsWith("StreamRnn.", StringComparison.Ordinal);
 
     /// <summary>Edits (insert, delete, replace, swap of neighbours) between two keys, upper and lower case alike.</summary>

@@ -32,7 +32,7 @@ internal sealed class LiveBoard(StreamDirectory directory, int capacity) : IFore
 
     public string Name => "board";
 
-    /// <summary>Called for every anomaly, on the publisher's thread.</summary>
+    /// <summary>Callback for every anomaly, on the publisher's thread.</summary>
     public Action<AnomalyLine>? AnomalyFound { get; set; }
 
     public long AnomalyCount => Interlocked.Read(ref _anomalyCount);

@@ -6,10 +6,10 @@ using StreamRnn.Lab.Devices;
 
 namespace StreamRnn.Worker.Demo;
 
-/// <summary>Six devices of different makes, each with a connection and a thread of its own, that live through a real recording each.</summary>
+/// <summary>Six devices of different makes, each with its own connection and thread, that play a real recording each.</summary>
 internal sealed class DemoDevices : IDisposable
 {
-    /// <summary>What each plays, where it publishes and how it writes: the forms are those the worker reads without configuration.</summary>
+    /// <summary>Devices of the demo: recording, topic and payload form, each one that the worker reads without configuration.</summary>
     private static readonly Device[] Devices =
     [
         new("machine_temperature_system_failure", "factory/press", PayloadForm.Json, ["temperature"]),
@@ -29,7 +29,7 @@ internal sealed class DemoDevices : IDisposable
     {
     }
 
-    /// <summary>Whether a recording is still being played.</summary>
+    /// <summary>True while a recording is being played.</summary>
     public bool ArePlaying => Volatile.Read(ref _playing) > 0;
 
     /// <summary>Readings published so far.</summary>

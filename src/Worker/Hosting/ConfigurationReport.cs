@@ -9,7 +9,7 @@ using StreamRnn.Worker.Configuration;
 
 namespace StreamRnn.Worker.Hosting;
 
-/// <summary>What a configuration means, in words: what the worker would connect to, take in, publish and need, and what it cannot promise.</summary>
+/// <summary>Explanation of a configuration: connections, subscriptions, outputs, memory, and the limits of its guarantees.</summary>
 internal sealed record ConfigurationReport
 {
     public required string Connection { get; init; }
@@ -33,7 +33,7 @@ internal sealed record ConfigurationReport
 
     public required string Dashboard { get; init; }
 
-    /// <summary>What an operator should know before relying on it.</summary>
+    /// <summary>Notes on guarantees that this configuration does not give.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
     [JsonIgnore]

@@ -41,7 +41,7 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
 
     public string? Trouble => null;
 
-    /// <summary>Where it listens, with the port that was free where 0 was asked for; null before the start.</summary>
+    /// <summary>Address of the broker, with the free port that was found where 0 was asked for; null before the start.</summary>
     public IPEndPoint? EndPoint => _broker.EndPoint;
 
     /// <summary>The broker is here: an output that was handed over is taken. Whether a reader has it is the business of that reader's session.</summary>

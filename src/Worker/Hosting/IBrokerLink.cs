@@ -7,7 +7,7 @@ namespace StreamRnn.Worker.Hosting;
 /// <summary>The worker's one way in and out: a broker it connects to, or its own. Messages are handed to the worker as they arrive.</summary>
 internal interface IBrokerLink : IMessageTransport, IDisposable
 {
-    /// <summary>Where ticks come from, in a few words.</summary>
+    /// <summary>Origin of the ticks, for people.</summary>
     string Description { get; }
 
     /// <summary>True when ticks can arrive: the subscriptions have been acknowledged.</summary>
@@ -25,10 +25,10 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
     /// <summary>Begins to take in, after <see cref="StartSending"/>; does not wait for a connection.</summary>
     void Start();
 
-    /// <summary>What an embedded broker knows of its sessions; null where the broker is elsewhere and keeps them itself.</summary>
+    /// <summary>Sessions of the embedded broker; null for a broker elsewhere, which keeps its own.</summary>
     ISessionJournal? Sessions { get; }
 
-    /// <summary>Called behind a message, by the sending thread; calls back when the broker has everything sent up to here.</summary>
+    /// <summary>Marks a place in the sequence of messages and calls back when the broker has confirmed everything before it. Called by the sending thread.</summary>
     /// <param name="position">For the action.</param>
     void Mark(long position, Action<long> confirmed);
 

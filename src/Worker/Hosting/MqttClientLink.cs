@@ -36,7 +36,7 @@ internal sealed class MqttClientLink : IBrokerLink
     private volatile bool _owesOnline;
     private volatile bool _stopping;
 
-    /// <param name="failed">Told why, with the remedy, when coming back to the broker is of no use; must not block.</param>
+    /// <param name="failed">Receives the reason, with the remedy, when a further attempt to connect is of no use; must not block.</param>
     public MqttClientLink(StreamRnnOptions options, MqttPublishHandler handler, Action<string> failed, TickTraces traces, WorkerMetrics metrics,
         ILoggerFactory loggers, TimeProvider clock, IDeliveryJournal? journal)
     {
@@ -157,7 +157,9 @@ internal sealed class MqttClientLink : IBrokerLink
         SayOnline();
     }
 
-    /// <summary>After an outage the buffer may be full of forecasts; then it is said when they have made room.</summary>
+    /// <summary>
+    /// Publishes the status. After an outage the buffer may be full of forecasts; the status then follows when there is room.
+    /// </summary>
     private void SayOnline() => _owesOnline = !Say(NoticeCodec.Online);
 
     private bool Say(ReadOnlySpan<byte> status)
@@ -178,7 +180,7 @@ internal sealed class MqttClientLink : IBrokerLink
             _failed(MqttRefusal.TakenOver(_mqtt));
     }
 
-    /// <returns>Whether to go on trying.</returns>
+    /// <returns>True to keep trying.</returns>
     private bool Judge(MqttReasonCode code, BrokerLink client, bool worked)
     {
         string? remedy = client.State == BrokerLinkState.Connecting ? MqttRefusal.OfConnection(code, _mqtt) : MqttRefusal.OfSubscription(code);

@@ -9,7 +9,7 @@ namespace StreamRnn.Worker.Hosting;
 /// </summary>
 internal static class MqttRefusal
 {
-    /// <summary>What to do about a refused connection; null where the broker may well say yes the next time.</summary>
+    /// <summary>Remedy for a refused connection; null where the next attempt may succeed.</summary>
     public static string? OfConnection(MqttReasonCode code, MqttOptions mqtt) => code switch
     {
         MqttReasonCode.BadUserNameOrPassword or MqttReasonCode.NotAuthorized or MqttReasonCode.Banned or MqttReasonCode.BadAuthenticationMethod =>

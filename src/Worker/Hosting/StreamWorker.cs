@@ -82,7 +82,7 @@ internal sealed class StreamWorker : IDisposable
 
     public IBrokerLink Link { get; }
 
-    /// <summary>What a page or a terminal shows; null where nobody is to look.</summary>
+    /// <summary>Content of the page or terminal; null without a viewer.</summary>
     public LiveBoard? Board { get; }
 
     public WorkerStatus Status => new(
@@ -104,7 +104,7 @@ internal sealed class StreamWorker : IDisposable
     public long OwedForecastCount =>
         AcceptedTickCount - Engine.Published - Engine.Held - Faults.Of(TickFault.Late) - Faults.Of(TickFault.Repeated);
 
-    /// <summary>Where ticks and states are kept; null where they are not.</summary>
+    /// <summary>Folder of ticks and states; null without one.</summary>
     public string? DataDir => _options.DataDir;
 
     /// <summary>The fate of the forecasts and anomalies handed to the broker so far.</summary>
@@ -113,13 +113,13 @@ internal sealed class StreamWorker : IDisposable
     /// <summary>Outputs that end with the process: the broker has not confirmed them, and nothing keeps the ticks to make them again.</summary>
     public long LostOutputCount => DataDir is null ? Outputs.Unconfirmed : 0;
 
-    /// <summary>Whether there is a data directory and no room for it: what was taken in cannot leave.</summary>
+    /// <summary>True while there is a data directory and no room for it: accepted ticks cannot leave.</summary>
     public bool IsDiskFull => _durable is { IsFull: true };
 
     /// <summary>Ticks of an earlier run, stepped again from the input log.</summary>
     public long RecoveredTickCount { get; private set; }
 
-    /// <summary>Whether ticks can arrive and would be stepped.</summary>
+    /// <summary>True when ticks can arrive and would be stepped.</summary>
     public bool IsReady => Link.IsReady && !_stopped;
 
     /// <summary>Faults with a <see cref="CommandFailedException"/>, which names the remedy, when the worker cannot go on; else it never ends.</summary>
@@ -144,8 +144,8 @@ internal sealed class StreamWorker : IDisposable
     }
 
     /// <summary>
-    /// Takes nothing more in and returns when everything taken in has been published and acknowledged. After a failure there is nothing to
-    /// wait for: what was not acknowledged comes again to whoever has the session then.
+    /// Ends intake and returns when everything accepted has been published and acknowledged. After a failure there is nothing to wait for:
+    /// what was not acknowledged comes again in the next session.
     /// </summary>
     public void Stop()
     {
@@ -264,7 +264,7 @@ internal sealed class StreamWorker : IDisposable
         }
     }
 
-    /// <summary>Ends what cannot be ended in order: the first reason stands.</summary>
+    /// <summary>Ends the worker where a drain is impossible; the first reason counts.</summary>
     public void Fail(string reason) => _failure.TrySetException(new CommandFailedException(reason));
 
     private int? Reset(StreamPattern pattern)

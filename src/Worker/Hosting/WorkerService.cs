@@ -5,7 +5,7 @@ using StreamRnn.Ingest.Mqtt.Client;
 
 namespace StreamRnn.Worker.Hosting;
 
-/// <summary>Ties the worker's life to the host's: it starts, drains on SIGTERM or Ctrl-C, and stops by itself after a duration.</summary>
+/// <summary>Binds the worker to the host: starts it, drains it on SIGTERM or Ctrl-C, and stops it after a duration.</summary>
 /// <param name="duration">Null for as long as the host runs.</param>
 internal sealed class WorkerService(
     StreamWorker worker, TimeSpan? duration, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<StreamWorker> logger) : IHostedService

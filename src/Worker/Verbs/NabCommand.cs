@@ -47,7 +47,7 @@ internal static class NabCommand
         return nab;
     }
 
-    /// <summary>The score of every row of every recording, each a stream of its own.</summary>
+    /// <summary>Scores every row of every recording, each as a separate stream.</summary>
     internal static double[][] Scores(NabCorpus corpus, Forecaster forecaster, int shards)
     {
         ScoreSink sink = new(corpus);

@@ -18,7 +18,7 @@ internal sealed class BrokerConnection
     private const int LingerBytes = 64 * 1024;
 
     [ThreadStatic]
-    private static BrokerConnection? t_serving;   // by this thread, which will send what it adds
+    private static BrokerConnection? _serving;   // by this thread, which will send what it adds
 
     private readonly MqttBroker _broker;
     private readonly Socket _socket;
@@ -142,7 +142,7 @@ internal sealed class BrokerConnection
     /// <returns>False when the socket took not all of it.</returns>
     private bool Send()
     {
-        t_serving = this;
+        _serving = this;
         try
         {
             _protocol.TakeAcknowledgements();
@@ -155,14 +155,14 @@ internal sealed class BrokerConnection
         }
         finally
         {
-            t_serving = null;
+            _serving = null;
         }
     }
 
     private void MarkForSender()
     {
         // The reader flushes its own connection when it has handled what it received.
-        if (!IsReader && t_serving != this)
+        if (!IsReader && _serving != this)
             _broker.Sender.Mark(this);
     }
 

@@ -5,8 +5,8 @@ using StreamRnn.Ingest.Mqtt.Delivery;
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>
-/// One client's side of the conversation after CONNECT: what each packet does and what is answered. Runs on the connection's reader,
-/// apart from the acknowledgements, which whoever has them due may take.
+/// Server side of the protocol after CONNECT, for one client: the effect of each packet and the answer to it. Runs on the connection's
+/// reader, except for the acknowledgements, which any thread that completes one may send.
 /// </summary>
 internal sealed class BrokerProtocol
 {
@@ -77,7 +77,7 @@ internal sealed class BrokerProtocol
         }
     }
 
-    /// <summary>Answers the messages that are done with, in order of arrival.</summary>
+    /// <summary>Acknowledges the completed messages, in order of arrival.</summary>
     public void TakeAcknowledgements()
     {
         Span<PacketAcknowledgement> due = stackalloc PacketAcknowledgement[64];
@@ -164,7 +164,10 @@ internal sealed class BrokerProtocol
         return BrokerVerdict.GoOn;
     }
 
-    /// <summary>What this client may send again. Waits for the reader of a connection that was taken over, outside the broker's lock.</summary>
+    /// <summary>
+    /// Opens the source by which this client's redeliveries are recognised. Waits for the reader of a connection that was taken over,
+    /// outside the broker's lock.
+    /// </summary>
     private PacketSource OpenSource(BrokerSession session, bool isResumed)
     {
         PacketSource? source = session.Source;
@@ -223,7 +226,9 @@ internal sealed class BrokerProtocol
 
     private bool IsFull => _ledger.OpenCount >= _broker.Options.ReceiveMaximum;
 
-    /// <summary>An MQTT 5 client knows the limit; one of 3.1.1 does not and waits for room unread.</summary>
+    /// <summary>
+    /// True if there is room for another message. An MQTT 5 client has the limit; a 3.1.1 client is not read until there is room.
+    /// </summary>
     private bool HasRoom()
     {
         if (!IsFull)

@@ -29,13 +29,13 @@ internal sealed class BrokerSession(string clientId, MqttBrokerOptions options, 
     /// <summary>End of the session, on the broker's clock; <see cref="BrokerMessage.Never"/> while connected.</summary>
     public long EndsAt { get; set; } = BrokerMessage.Never;
 
-    /// <summary>Whether it is in the journal, because it outlives its connection.</summary>
+    /// <summary>True if it is in the journal, because it outlives its connection.</summary>
     public bool IsRecorded { get; set; }
 
     /// <summary>Position of the session's last change in the journal; 0 for none.</summary>
     public long RecordedAt { get; set; }
 
-    /// <summary>What the journal knows of <see cref="ExpiryMilliseconds"/>.</summary>
+    /// <summary>Last <see cref="ExpiryMilliseconds"/> written to the journal.</summary>
     public long RecordedExpiry { get; set; }
 
     public BrokerMessage? Will { get; set; }

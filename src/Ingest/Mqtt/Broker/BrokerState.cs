@@ -4,10 +4,10 @@ using StreamRnn.Ingest.Mqtt.Delivery;
 namespace StreamRnn.Ingest.Mqtt.Broker;
 
 /// <summary>
-/// What the connections share: sessions, subscriptions, retained messages, under one lock. Nothing done under it waits for a socket:
-/// a delivery is a copy into an <see cref="Outbox"/>.
+/// State shared by the connections: sessions, subscriptions, retained messages, under one lock. Nothing under it waits for a socket: a
+/// delivery is a copy into an <see cref="Outbox"/>.
 /// </summary>
-/// <param name="journal">Where senders' repeats are recognised across restarts; null where nothing is kept.</param>
+/// <param name="journal">Journal by which redeliveries are recognised across restarts; null where nothing is kept.</param>
 internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerCounters counters, TimeProvider time, IDeliveryJournal? journal)
 {
     private readonly Lock _lock = new();
@@ -33,7 +33,9 @@ internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerC
         }
     }
 
-    /// <summary>What connected clients are still to be sent: messages that wait for room in flight, and bytes that wait for a socket. A measure of progress.</summary>
+    /// <summary>
+    /// Backlog of connected clients: messages that wait for room in flight, and bytes that wait for a socket. A measure of progress.
+    /// </summary>
     public long Unsent
     {
         get
@@ -90,7 +92,7 @@ internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerC
     }
 
     /// <summary>A connection ended.</summary>
-    /// <param name="withWill">Whether its will is to be published.</param>
+    /// <param name="withWill">True if the client's will is to be published.</param>
     /// <param name="expiryMilliseconds">Null leaves what the client said at CONNECT.</param>
     public void Detach(BrokerConnection connection, BrokerSession session, bool withWill, long? expiryMilliseconds)
     {
@@ -106,7 +108,7 @@ internal sealed partial class BrokerState(MqttBrokerOptions options, MqttBrokerC
         }
     }
 
-    /// <summary>Sends a message to whoever subscribes to its topic and keeps it if it is to be retained.</summary>
+    /// <summary>Sends a message to the subscribers of its topic, and retains it if asked.</summary>
     /// <param name="publisher">Null for the owner's own.</param>
     public void Route(in MqttPublish publish, BrokerSession? publisher)
     {

@@ -40,7 +40,7 @@ public sealed class MqttBroker : IDisposable
 
     /// <param name="handler">Null where nobody but subscribers wants the messages.</param>
     /// <param name="faults">Counts what clients send against the protocol.</param>
-    /// <param name="journal">Where the handler writes down what it takes in; it is told which sessions send it.</param>
+    /// <param name="journal">Journal for the packets that the handler takes in; receives the sessions that send them.</param>
     public MqttBroker(MqttBrokerOptions options, MqttPublishHandler? handler = null, ILogger? logger = null, TimeProvider? time = null,
         FaultCounters? faults = null, IDeliveryJournal? journal = null)
     {
@@ -52,7 +52,7 @@ public sealed class MqttBroker : IDisposable
         Sender = new BrokerSender();
     }
 
-    /// <summary>Where it listens, with the port taken where 0 was asked for; null before <see cref="Start"/>.</summary>
+    /// <summary>Address it listens on, with the port taken where 0 was asked for; null before <see cref="Start"/>.</summary>
     public IPEndPoint? EndPoint { get; private set; }
 
     public MqttBrokerCounters Counters { get; } = new();
@@ -71,7 +71,7 @@ public sealed class MqttBroker : IDisposable
 
     public int RetainedCount => State.RetainedCount;
 
-    /// <summary>What the journal brings back, before <see cref="Start"/>, and saves.</summary>
+    /// <summary>Sessions that the journal restores, before <see cref="Start"/>, and saves.</summary>
     public ISessionJournal Sessions => State;
 
     internal MqttBrokerOptions Options { get; }
@@ -120,7 +120,7 @@ public sealed class MqttBroker : IDisposable
         Log.Listening(Logger, EndPoint);
     }
 
-    /// <summary>Sends a message of the owner's to whoever subscribes. Any thread; waits for no socket.</summary>
+    /// <summary>Publishes a message of the owner to its subscribers. Any thread; waits for no socket.</summary>
     public void Publish(in MqttPublish publish) => State.Route(publish, publisher: null);
 
     /// <summary>The same, but it leaves with this thread's next <see cref="Flush"/>, which saves waking the sender for a message or two.</summary>
@@ -138,8 +138,8 @@ public sealed class MqttBroker : IDisposable
     }
 
     /// <summary>
-    /// Says, now or at a later mark, when no lasting session is owed anything that was published so far: then a restart need not publish it
-    /// again.
+    /// Confirms, now or at a later mark, that every lasting session has received what was published so far: a restart then need not publish
+    /// it again.
     /// </summary>
     /// <param name="position">Whatever the caller knows the mark by.</param>
     public void Mark(long position, Action<long> confirmed) => State.Mark(position, confirmed);
@@ -147,7 +147,7 @@ public sealed class MqttBroker : IDisposable
     /// <summary>Sends what this thread has gathered, as far as the sockets take it without blocking.</summary>
     public static void Flush() => BrokerSender.Flush();
 
-    /// <summary>Sends a message of the owner's to whoever subscribes. Any thread; waits for no socket.</summary>
+    /// <summary>Publishes a message of the owner to its subscribers. Any thread; waits for no socket.</summary>
     /// <param name="topic">UTF-8, without wildcards.</param>
     /// <param name="contentType">UTF-8, at most 200 bytes; MQTT 5 subscribers see it.</param>
     public void Publish(
@@ -160,8 +160,8 @@ public sealed class MqttBroker : IDisposable
     }
 
     /// <summary>
-    /// Before a stop: waits until connected clients have been sent what they are owed. One that does not read holds this up for a second, and
-    /// slow ones for five.
+    /// Waits, before a stop, until connected clients have been sent their messages: up to a second for a client that does not read, and up
+    /// to five for slow ones.
     /// </summary>
     public void Drain()
     {

@@ -61,7 +61,7 @@ public sealed record MqttBrokerOptions
     /// <summary>Topic aliases a client may define.</summary>
     [Range(0, 65_535)] public int TopicAliasMaximum { get; init; } = 32;
 
-    /// <summary>How long a session outlives its connection at most, and how long it does for an MQTT 3.1.1 client that wants one.</summary>
+    /// <summary>Longest time that a session outlives its connection; also the time of an MQTT 3.1.1 session that is not clean.</summary>
     public TimeSpan MaximumSessionExpiry { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>Silence allowed between a connection and its CONNECT.</summary>

@@ -21,7 +21,7 @@ internal enum BrokerSend
 /// </summary>
 internal sealed class Outbox(int maximumBytes)
 {
-    /// <summary>What replies may exceed the bound of deliveries by.</summary>
+    /// <summary>Bytes by which replies may exceed the bound of deliveries.</summary>
     private const int ReplyReserve = 64 * 1024;
 
     /// <summary>Little enough for a socket that says it is writable to take it without blocking.</summary>

@@ -25,7 +25,7 @@ public sealed record BrokerAddress
     /// <summary>Path and query of a WebSocket; null for TCP.</summary>
     public string? Path { get; init; }
 
-    /// <summary>Whether the address is one of this machine.</summary>
+    /// <summary>True if the address is one of this machine.</summary>
     public bool IsLoopback => Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(Host, out IPAddress? address) && IPAddress.IsLoopback(address));
 
     /// <param name="port">The port where one is named beside the host.</param>

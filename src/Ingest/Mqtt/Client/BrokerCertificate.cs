@@ -23,10 +23,10 @@ internal sealed class BrokerCertificate : IDisposable
     /// <summary>Our own certificate; null where none is configured.</summary>
     public X509Certificate2? Own { get; }
 
-    /// <summary>Whether the broker has shown a certificate, or said that it has none: then it speaks TLS.</summary>
+    /// <summary>True if the broker has shown a certificate, or said that it has none: then it speaks TLS.</summary>
     public bool WasAsked { get; private set; }
 
-    /// <summary>Why the certificate was refused; null while none was.</summary>
+    /// <summary>Reason that the certificate was refused; null while none was.</summary>
     public string? Refusal { get; private set; }
 
     public bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)

@@ -25,8 +25,8 @@ public enum BrokerLinkState
 }
 
 /// <summary>
-/// A connection to a broker that comes back by itself: MQTT 5 or 3.1.1, QoS 0, 1 and 2 both ways, persistent session. A thread of its own
-/// reads and hands each message over before it reads the next; the acknowledgement leaves when the message's ticks are done with.
+/// A connection to a broker that is re-established after a loss: MQTT 5 or 3.1.1, QoS 0, 1 and 2 both ways, persistent session. A dedicated
+/// thread reads and hands each message over before it reads the next; the acknowledgement leaves when the message's ticks are done.
 /// </summary>
 /// <remarks>
 /// Receive and publish through two clients: one that does both at QoS 1 waits for itself when its handler waits for a consumer that
@@ -55,7 +55,7 @@ public sealed class BrokerLink : IDisposable
     private long _protocolErrors;
 
     /// <param name="handler">Takes the messages received; null for a client that publishes only.</param>
-    /// <param name="journal">Where the handler writes down what it takes in; it is told what the broker will not send again.</param>
+    /// <param name="journal">Journal for the packets that the handler takes in; receives what the broker will not send again.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     public BrokerLink(BrokerLinkOptions options, MqttPublishHandler? handler, ILogger logger, TimeProvider? clock = null, IDeliveryJournal? journal = null)
     {
@@ -72,7 +72,7 @@ public sealed class BrokerLink : IDisposable
             Log.Overlap(logger, options.ClientId, one, other);
     }
 
-    /// <summary>Called at each change of <see cref="State"/>, by the thread that made it.</summary>
+    /// <summary>Callback at each change of <see cref="State"/>, on the thread that made it.</summary>
     public Action<BrokerLinkState>? StateChanged { get; init; }
 
     /// <summary>
@@ -90,7 +90,7 @@ public sealed class BrokerLink : IDisposable
         private set => _resumesAtOnce = value;
     }
 
-    /// <summary>Why the last connection, or attempt, failed; null while all is well.</summary>
+    /// <summary>Reason of the last failed connection or attempt; null while connected.</summary>
     public string? LastFailure { get; private set; }
 
     /// <summary>Messages handed over.</summary>
@@ -175,8 +175,8 @@ public sealed class BrokerLink : IDisposable
     }
 
     /// <summary>
-    /// Hands nothing over any more, and returns when the last message has been. The connection stays, for acknowledgements; what comes
-    /// meanwhile above QoS 0 is not acknowledged and comes again in the next session.
+    /// Stops handing messages over, and returns when the last one has been. The connection stays for acknowledgements; messages above QoS 0
+    /// that arrive meanwhile are not acknowledged and come again in the next session.
     /// </summary>
     public void StopReceiving()
     {
@@ -211,8 +211,8 @@ public sealed class BrokerLink : IDisposable
     }
 
     /// <summary>The broker accepted us.</summary>
-    /// <param name="isKnown">Whether an earlier run of this process had the session.</param>
-    /// <returns>Whether the subscriptions are to be made: not again in a session that has them, or retained messages would come again.</returns>
+    /// <param name="isKnown">True if an earlier run of this process had the session.</param>
+    /// <returns>True if the subscriptions are to be made: not in a session that has them, or retained messages would come again.</returns>
     internal bool Connected(bool sessionPresent, bool isKnown)
     {
         _publications.Restart(sessionPresent);

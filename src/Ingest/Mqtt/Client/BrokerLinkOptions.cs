@@ -107,7 +107,7 @@ public sealed record BrokerLinkOptions
     /// <summary>Stopping ends the session at the broker, which would keep it otherwise. MQTT 5 only.</summary>
     public bool EndSessionOnStop { get; init; }
 
-    /// <summary>How long the broker keeps our session, and queues for it, while we are away.</summary>
+    /// <summary>Time that the broker keeps our session, and queues for it, after a disconnect.</summary>
     public TimeSpan SessionExpiry { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>

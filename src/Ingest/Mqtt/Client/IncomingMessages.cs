@@ -4,8 +4,8 @@ using StreamRnn.Ingest.Mqtt.Delivery;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// What the broker sends above QoS 0 on one connection and what it is owed for it, in the order of arrival: PUBACK, or PUBREC and, after its
-/// PUBREL, PUBCOMP; and the barrier behind them.
+/// Messages above QoS 0 from the broker on one connection and their answers, in order of arrival: PUBACK, or PUBREC and, after its PUBREL,
+/// PUBCOMP; and the barrier behind them.
 /// </summary>
 /// <remarks>The connection's reader admits and releases; who writes to it takes, under its lock.</remarks>
 internal sealed class IncomingMessages
@@ -19,7 +19,7 @@ internal sealed class IncomingMessages
     private readonly byte[] _bytes = new byte[512 * AcknowledgementBytes];
     private readonly AcknowledgementBarrier _barrier = new();
 
-    /// <param name="journal">Where messages are written down; null where they are not.</param>
+    /// <param name="journal">Journal of the messages; null where there is none.</param>
     /// <param name="unwritten">The session where there is no journal: of messages at QoS 2 received and not released. It outlives the connection.</param>
     /// <param name="due">As of <see cref="PacketLedger"/>, and so is <paramref name="send"/>.</param>
     public IncomingMessages(BrokerLinkOptions options, IDeliveryJournal? journal, PacketSource unwritten, Action due, Action send)
@@ -36,10 +36,10 @@ internal sealed class IncomingMessages
     /// <summary>The broker's session with us, where it is written down; null where it is not.</summary>
     public PacketSource? WrittenSource => _journal is null ? null : Source;
 
-    /// <summary>Whether acknowledgements have been sent that no PINGREQ stands behind. Under the lock of the writers.</summary>
+    /// <summary>True if acknowledgements have been sent that no PINGREQ stands behind. Under the lock of the writers.</summary>
     public bool OwesBarrier => _barrier.IsOwed;
 
-    /// <returns>Whether the journal knew the session from before.</returns>
+    /// <returns>True if the journal had the session before.</returns>
     public bool Connected(bool sessionPresent)
     {
         if (_journal is null)
@@ -51,8 +51,8 @@ internal sealed class IncomingMessages
         return Source.IsKnown;
     }
 
-    /// <summary>A message has come.</summary>
-    /// <param name="isRepeat">Whether it is to be acknowledged only; what is written down the journal knows by itself.</param>
+    /// <summary>Admits an arrived message.</summary>
+    /// <param name="isRepeat">True if the message is to be acknowledged only; the journal recognises what it holds without this.</param>
     /// <returns>False where the broker has more in flight than it was allowed.</returns>
     public bool TryAdmit(in MqttPublish publish, out bool isRepeat)
     {
@@ -95,7 +95,7 @@ internal sealed class IncomingMessages
     }
 
     /// <summary>Takes acknowledgements that are due, as packets to be sent at once.</summary>
-    /// <param name="more">Whether there may be others.</param>
+    /// <param name="more">True if there may be more.</param>
     public ReadOnlySpan<byte> Take(out bool more)
     {
         int count = Ledger.Take(_taken);
@@ -114,7 +114,7 @@ internal sealed class IncomingMessages
     /// <summary>A PINGREQ is sent behind what was taken.</summary>
     public void PingSent() => _barrier.Asked();
 
-    /// <summary>Its PINGRESP has come.</summary>
+    /// <summary>Records the PINGRESP.</summary>
     /// <returns>As of <see cref="AcknowledgementBarrier.Answered"/>: for <see cref="Confirm"/>, outside the lock.</returns>
     public long PingAnswered() => _barrier.Answered();
 

@@ -8,8 +8,8 @@ using StreamRnn.Ingest.Mqtt.Delivery;
 namespace StreamRnn.Ingest.Mqtt.Client;
 
 /// <summary>
-/// One connection from CONNECT to its end: what the broker's packets mean, on the client's thread, which reads them. The other half, with a
-/// thread of its own, is the <see cref="MqttSender"/>.
+/// One connection from CONNECT to its end: handles the broker's packets on the client's thread, which reads them. The other half, <see
+/// cref="MqttSender"/>, has a dedicated thread.
 /// </summary>
 internal sealed class MqttConnection : IDisposable
 {
@@ -65,24 +65,24 @@ internal sealed class MqttConnection : IDisposable
 
     public BrokerLimits Limits { get; private set; } = BrokerLimits.From(default);
 
-    /// <summary>Whether the broker accepted us.</summary>
+    /// <summary>True if the broker accepted the connection.</summary>
     public bool WasEstablished => _established;
 
-    /// <summary>Whether another client took our id: coming back would throw it out in turn.</summary>
+    /// <summary>True if another client took our id: coming back would throw it out in turn.</summary>
     public bool TakenOver { get; private set; }
 
     /// <summary>The broker's reason in its DISCONNECT; success where it gave none.</summary>
     public MqttReasonCode EndCode { get; private set; }
 
     /// <summary>
-    /// Whether the broker may have ended the connection over what we sent: not the network, not we, and not because it stops. In MQTT 5 it says so;
-    /// in 3.1.1 it can only close.
+    /// True if the broker may have ended the connection over a packet of ours, and not because of the network, of us, or of a shutdown.
+    /// MQTT 5 states it; 3.1.1 can only close.
     /// </summary>
     public bool EndedOverPacket => _established && _violation is null && (_blamesPacket
         || (_options.Version == MqttVersion.V311 && (_endedByBroker || _sender.FoundPeerGone)));
 
     /// <summary>Connects and reads until the connection ends.</summary>
-    /// <returns>Why it ended.</returns>
+    /// <returns>The reason of its end.</returns>
     /// <exception cref="SocketException">There is no connection; also the other exceptions of <see cref="BrokerTransport.Connect"/>.</exception>
     public string Run()
     {
@@ -114,7 +114,10 @@ internal sealed class MqttConnection : IDisposable
     /// <summary>Sends the acknowledgements that are due.</summary>
     public void SendAcknowledgements() => _sender.SendAcknowledgements();
 
-    /// <summary>Says goodbye, unless the broker has not accepted us yet, and closes. The broker drops our will and keeps our session, unless it is told to end it.</summary>
+    /// <summary>
+    /// Sends DISCONNECT, unless the broker has not accepted the connection yet, and closes. The broker drops the will and keeps the
+    /// session, unless asked to end it.
+    /// </summary>
     [SuppressMessage("Design", "CA1031", Justification = "The connection may have ended in any way; it ends here in any case.")]
     public void Disconnect(MqttReasonCode code = MqttReasonCode.Success)
     {
@@ -130,7 +133,7 @@ internal sealed class MqttConnection : IDisposable
         _transport.Close();
     }
 
-    /// <summary>Ends the connection and waits until nobody sends on it any more.</summary>
+    /// <summary>Ends the connection and waits until no thread sends on it.</summary>
     public void Dispose()
     {
         _transport.Close();
@@ -214,9 +217,9 @@ internal sealed class MqttConnection : IDisposable
         }
     }
 
-    /// <summary>Handles every packet that has come whole.</summary>
-    /// <param name="at">Where the next one begins.</param>
-    /// <returns>Why the connection must end, or null.</returns>
+    /// <summary>Handles every complete packet.</summary>
+    /// <param name="at">Offset of the next packet.</param>
+    /// <returns>The reason why the connection must end, or null.</returns>
     private string? HandleAll(ReadOnlySpan<byte> received, long receivedAt, ref int at)
     {
         while (true)
@@ -232,7 +235,7 @@ internal sealed class MqttConnection : IDisposable
         }
     }
 
-    /// <returns>Why the connection must end, or null.</returns>
+    /// <returns>The reason why the connection must end, or null.</returns>
     private string? Handle(in MqttPacket packet, long receivedAt)
     {
         if (!_established)
@@ -350,7 +353,7 @@ internal sealed class MqttConnection : IDisposable
         return "the broker ended the connection: " + Words(disconnect.ReasonCode, disconnect.Properties);
     }
 
-    /// <summary>What to look at. The secret itself is never named.</summary>
+    /// <summary>Hint at the setting to check. The secret itself is never named.</summary>
     private string Remedy(MqttReasonCode code) => code switch
     {
         MqttReasonCode.UnsupportedProtocolVersion => "; try MQTT 3.1.1",
@@ -377,7 +380,7 @@ internal sealed class MqttConnection : IDisposable
 
     private string Violation(MqttFault fault) => Violation(fault.ToReasonCode(), fault.ToString());
 
-    /// <summary>The broker did what MQTT forbids: it is told why (MQTT 5), counted, and left.</summary>
+    /// <summary>Ends the connection over a protocol violation of the broker: counted, with the reason sent in MQTT 5.</summary>
     private string Violation(MqttReasonCode code, string what)
     {
         _violation = "the broker sent what is not MQTT: " + what;   // before the goodbye fails on a socket that is closed already

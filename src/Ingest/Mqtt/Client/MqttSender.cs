@@ -45,10 +45,10 @@ internal sealed class MqttSender
 
     public IncomingMessages Incoming => _incoming;
 
-    /// <summary>Why a write has ended the connection; null while none has.</summary>
+    /// <summary>Error of the write that ended the connection; null while none has.</summary>
     public string? Failure => Volatile.Read(ref _failure);
 
-    /// <summary>Whether a write failed because the broker had closed.</summary>
+    /// <summary>True if a write failed because the broker had closed.</summary>
     public bool FoundPeerGone => _peerGone;
 
     public int Window => Math.Min(_options.PublishWindow, _limits.ReceiveMaximum);
@@ -56,7 +56,7 @@ internal sealed class MqttSender
     // A broker of 3.1.1 has a limit and no way to say it. mosquitto's is 20; what exceeds it is confirmed and dropped (seen with 2.0.11).
     public int WindowAtQos2 => _options.Version == MqttVersion.V311 ? Math.Min(Window, 20) : Window;
 
-    /// <summary>Whether the reader waits in the socket: only then is silence the broker's.</summary>
+    /// <summary>True while the reader waits in the socket: only then is silence the broker's.</summary>
     public bool Reading
     {
         set => _reading = value;
@@ -73,7 +73,7 @@ internal sealed class MqttSender
         _timer = _clock.CreateTimer(_ => SignalDue(), null, keepAlive / 4, keepAlive / 4);
     }
 
-    /// <summary>Something was read.</summary>
+    /// <summary>Records that something was read.</summary>
     public void Heard() => Volatile.Write(ref _lastReadAt, _clock.GetTimestamp());
 
     /// <summary>Sends messages that wait, as far as the window allows. Any thread.</summary>
@@ -93,7 +93,7 @@ internal sealed class MqttSender
         }
     }
 
-    /// <summary>Sends the acknowledgements that are due, many in one write, and a PINGREQ behind those that are to be confirmed.</summary>
+    /// <summary>Sends the due acknowledgements, many in one write, and a PINGREQ behind those that are to be confirmed.</summary>
     /// <param name="pieces">Writes, each of up to 2 KB; what is left the sender sends.</param>
     public void SendAcknowledgements(int pieces = int.MaxValue)
     {
@@ -117,8 +117,8 @@ internal sealed class MqttSender
     }
 
     /// <summary>
-    /// The same on the thread that made them due, if it does not have to wait: one that hands outputs on must not, while the broker waits for us
-    /// to read.
+    /// Sends the acknowledgements on the thread that made them due, if that does not block: a thread that publishes outputs must not wait
+    /// while the broker waits for us to read.
     /// </summary>
     private void SendAcknowledgementsNow()
     {
@@ -140,7 +140,7 @@ internal sealed class MqttSender
         SignalDue();
     }
 
-    /// <summary>The broker has received a message at QoS 2 and is to be sent its release, also of one we no longer know: it waits for it.</summary>
+    /// <summary>Releases a message that the broker has received at QoS 2, also an unknown one: the broker waits for the release.</summary>
     /// <returns>False for so many that it makes them up.</returns>
     public bool TryRelease(ushort packetId)
     {
@@ -177,7 +177,7 @@ internal sealed class MqttSender
             return !_closed && TryWrite(packet);
     }
 
-    /// <summary>Returns when nobody sends any more. The transport is closed.</summary>
+    /// <summary>Stops sending and returns when no thread sends. The transport is closed.</summary>
     public void Stop()
     {
         lock (_sending)
@@ -291,7 +291,7 @@ internal sealed class MqttSender
         }
     }
 
-    /// <summary>Whether a call on the transport failed because the other side had closed it, and not for the network's sake.</summary>
+    /// <summary>True if a call on the transport failed because the other side had closed it, and not because of the network.</summary>
     public static bool IsPeerGone(Exception e) => (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode
         is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown;
 }

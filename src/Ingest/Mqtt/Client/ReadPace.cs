@@ -19,7 +19,7 @@ internal struct ReadPace
     private int _small;
     private long _since;
 
-    /// <summary>Called when the bytes of a read have been handled.</summary>
+    /// <summary>Notes that the bytes of a read have been handled.</summary>
     /// <param name="bytes">Of it.</param>
     public void After(int bytes)
     {

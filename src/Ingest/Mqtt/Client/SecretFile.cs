@@ -19,7 +19,7 @@ public static class SecretFile
         return secret.Length > 0 ? secret : throw new IOException(Empty(file));
     }
 
-    /// <summary>Why a file cannot be the one of a secret; null where it can, or none is named.</summary>
+    /// <summary>Reason that a file cannot hold a secret; null if it can, or none is named.</summary>
     public static string? Problem(string? file) =>
         file is null ? null
         : !File.Exists(file) ? $"{Path.GetFullPath(file)} does not exist"

@@ -5,7 +5,7 @@ namespace StreamRnn.Ingest.Mqtt.Client;
 /// <summary>Topics the broker gave numbers to on this connection, MQTT 5.0 section 3.3.2.3.4.</summary>
 internal sealed class TopicAliases
 {
-    /// <summary>What the broker is told: more would save little and cost a topic's length each.</summary>
+    /// <summary>Topic alias maximum sent to the broker: more would save little and cost a topic's length each.</summary>
     public const int Maximum = 64;
 
     private readonly byte[]?[] _topics = new byte[Maximum + 1][];

@@ -1,6 +1,6 @@
 namespace StreamRnn.Ingest.Mqtt.Client;
 
-/// <summary>What the first bytes behind CONNECT, or their absence, say about a port that is not the one meant.</summary>
+/// <summary>Recognises a port that is not the one meant by the first bytes after CONNECT, or their absence.</summary>
 internal static class WrongPort
 {
     /// <summary>Without an answer to CONNECT for so long the operator is told; the attempt goes on.</summary>

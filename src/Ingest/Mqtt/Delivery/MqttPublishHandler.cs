@@ -13,7 +13,7 @@ namespace StreamRnn.Ingest.Mqtt.Delivery;
 /// </param>
 public delegate void MqttPublishHandler(in MqttPublish publish, in MqttPublishContext context);
 
-/// <summary>Where a message came from.</summary>
+/// <summary>Origin of a message.</summary>
 public readonly record struct MqttPublishContext
 {
     /// <summary>Ledger of the connection that the message came on.</summary>

@@ -19,13 +19,13 @@ public readonly ref struct Packet
 
     public ushort PacketId { get; init; }
 
-    /// <summary>Who is owed the acknowledgement; needed above QoS 0.</summary>
+    /// <summary>Ledger that the acknowledgement is entered in; needed above QoS 0.</summary>
     public PacketLedger? Ledger { get; init; }
 
     /// <summary>The session it came from, by which repeats are recognised; null where they are not.</summary>
     public PacketSource? Source { get; init; }
 
-    /// <summary>Stopwatch stamp of the arrival; 0 where nobody measures.</summary>
+    /// <summary>Stopwatch stamp of the arrival; 0 without measurement.</summary>
     public long ReceivedAt { get; init; }
 
     /// <summary>Index of the sampled trace context; 0 where it is not traced.</summary>

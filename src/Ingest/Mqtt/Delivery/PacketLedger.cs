@@ -5,8 +5,9 @@ using StreamRnn.Ingest.Mqtt.Codec;
 namespace StreamRnn.Ingest.Mqtt.Delivery;
 
 /// <summary>
-/// The acknowledgements one connection owes, in order of arrival. The reader opens a packet, whoever is done with its ticks completes it,
-/// the connection's writer takes what is due: an acknowledgement leaves only when its packet and all before it are done [MQTT-4.6.0-2].
+/// Acknowledgements that one connection has to send, in order of arrival. The reader opens a packet, the thread that finishes its ticks
+/// completes it, and the connection's writer takes what is due: an acknowledgement leaves only when its packet and all before it are
+/// complete [MQTT-4.6.0-2].
 /// </summary>
 public sealed class PacketLedger
 {
@@ -50,7 +51,7 @@ public sealed class PacketLedger
     /// <summary>True if the oldest open packet is done.</summary>
     public bool IsDue => IsDone(Volatile.Read(ref _taken));
 
-    /// <summary>Whether the peer has as many packets in flight as it was allowed; one more is its protocol error.</summary>
+    /// <summary>True if the peer has as many packets in flight as allowed; one more is a protocol error.</summary>
     public bool IsFull => OpenCount == Capacity;
 
     /// <summary>Packets opened and not yet taken for acknowledgement.</summary>
@@ -102,7 +103,7 @@ public sealed class PacketLedger
     /// Takes acknowledgements that are due, oldest first. Called by one thread at a time, and again until it returns less than there is
     /// room for.
     /// </summary>
-    /// <returns>How many were written to <paramref name="into"/>.</returns>
+    /// <returns>The number written to <paramref name="into"/>.</returns>
     public int Take(Span<PacketAcknowledgement> into)
     {
         int count = 0;

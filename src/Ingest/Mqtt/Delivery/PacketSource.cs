@@ -172,7 +172,7 @@ public sealed class PacketSource
     /// <summary>Packets that are <see cref="Remembered"/>.</summary>
     public int RememberedCount => (int)(_tail - _head) + UnreleasedCount;
 
-    /// <summary>What it takes to go on from here after a restart: packets at QoS 1 in their order, then messages at QoS 2.</summary>
+    /// <summary>State to resume deliveries after a restart: packets at QoS 1 in their order, then messages at QoS 2.</summary>
     public IEnumerable<(byte Qos, Received Packet)> Remembered
     {
         get
