@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using System.Buffers.Binary;
 using System.Globalization;
 using StreamRnn.Engine.Journal;
@@ -22,7 +23,8 @@ internal enum SnapshotSection
 /// <param name="Base">The snapshot whose rows and names it adds to; 0 where it stands alone.</param>
 /// <param name="FirstStream">Names before it are in the base.</param>
 /// <param name="Streams">Names in all.</param>
-public sealed record SnapshotHead(int Arithmetic, long Position, long Base, int FirstStream, int Streams, ServingPlan Plan);
+public sealed record SnapshotHead(int Arithmetic, long Position, long Base, int FirstStream, int Streams,
+    [property: JsonPropertyName("Setup")] ServingPlan Plan);
 
 /// <summary>
 /// A snapshot on disk: the states of all streams at one position of the log, or those that have changed since the snapshot before.

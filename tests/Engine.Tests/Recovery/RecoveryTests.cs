@@ -165,7 +165,8 @@ public sealed class RecoveryTests
 
         string[] snapshots = [.. files.List().Where(name => name.EndsWith(".snap", StringComparison.Ordinal))];
         Assert.InRange(snapshots.Length, 2, 34);
-        Assert.True(snapshots.Min(name => files[name].Length) * 20 < snapshots.Max(name => files[name].Length), "every snapshot holds everything");
+        Assert.True(snapshots.Min(name => files[name].Length) * 20 < snapshots.Max(name => files[name].Length),
+            $"every snapshot holds everything: {string.Join(' ', snapshots.Select(name => files[name].Length))}");
         Assert.InRange(files.List().Count(name => name.StartsWith("log-", StringComparison.Ordinal)), 1, 3);   // of some 10 that were written
 
         // The newest gone bad: the one before it and the log after that one do as well.
