@@ -9,7 +9,8 @@ namespace StreamRnn.Lab.Bench;
 
 /// <summary>
 /// A connection that sends readings at QoS 1 as fast as they are acknowledged, at the least cost: its packets are encoded once, only id, time and
-/// value are written anew, many leave in one send and many acknowledgements are read at once.
+/// value are written anew, many leave in one send and many acknowledgements are read at once. A socket of its own, where other devices have MQTTnet's
+/// client: at these rates a client's own work would be measured, on the cores that the worker needs.
 /// </summary>
 internal sealed class FloodDevice : IDisposable
 {

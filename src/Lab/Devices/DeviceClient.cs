@@ -183,10 +183,14 @@ public sealed class DeviceClient : IDisposable
         }
     }
 
-    /// <summary>Leaves with DISCONNECT. What is not confirmed is given up.</summary>
+    /// <summary>Leaves with DISCONNECT and ends the session, so that the broker keeps nothing of it. What is not confirmed is given up.</summary>
     public void Dispose()
     {
-        Volatile.Read(ref _connection)?.TrySend(new MqttDisconnectPacket { ReasonCode = MqttDisconnectReasonCode.NormalDisconnection });
+        Volatile.Read(ref _connection)?.TrySend(new MqttDisconnectPacket
+        {
+            ReasonCode = MqttDisconnectReasonCode.NormalDisconnection,
+            SessionExpiryInterval = 1,   // seconds; MQTTnet leaves a zero out, and the interval of CONNECT would stand
+        });
         _stop.Cancel();
         lock (_state)
             Monitor.PulseAll(_state);

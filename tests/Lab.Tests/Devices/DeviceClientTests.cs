@@ -77,6 +77,19 @@ public sealed class DeviceClientTests : IDisposable
         Assert.Equal((3, 1), (_device.ConfirmedCount, _device.RejectedCount));
     }
 
+    [Fact]
+    public void It_leaves_no_session_at_the_broker()
+    {
+        using FakeConnection unused = _broker.AcceptAndWelcome(sessionPresent: false, subscribes: false);
+        DeviceClient device = new(DeviceClient.Options(BrokerAddress.Parse("127.0.0.1", _broker.Port), "another").Build());
+        using FakeConnection connection = _broker.AcceptAndWelcome(sessionPresent: false, subscribes: false);
+        device.Publish("a", "1"u8, qos: 1);
+        Assert.Equal((1, false, '1'), Message(connection));
+        device.Dispose();
+        (MqttPacketType type, _, byte[] body) = connection.Read();
+        Assert.Equal((MqttPacketType.Disconnect, "00-05-11-00-00-00-01"), (type, BitConverter.ToString(body)));
+    }
+
     private static (int Id, bool Dup, char Payload) Message(FakeConnection connection)
     {
         (MqttPacketType type, byte flags, byte[] body) = connection.Read();
