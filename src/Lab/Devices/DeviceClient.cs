@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
@@ -86,6 +87,10 @@ public sealed class DeviceClient : IDisposable
         }
     }
 
+    // MQTTnet gives a socket 8 KB. The window is then smaller than a segment on loopback, and a sender with a backlog waits for the persist
+    // timer: 35 KB a second.
+    private const int SocketBytes = 1 << 20;
+
     /// <summary>Options for a broker, with a session that outlives a lost connection.</summary>
     /// <param name="caFile">PEM file of the authorities to trust in place of the system's.</param>
     public static MqttClientOptionsBuilder Options(BrokerAddress broker, string clientId, string? caFile = null)
@@ -94,7 +99,7 @@ public sealed class DeviceClient : IDisposable
             .WithClientId(clientId).WithProtocolVersion(MqttProtocolVersion.V500).WithTimeout(ConnectPatience)
             .WithCleanStart(false).WithSessionExpiryInterval((uint)TimeSpan.FromMinutes(10).TotalSeconds).WithKeepAlivePeriod(TimeSpan.FromSeconds(30));
         if (broker.Path is null)
-            options.WithTcpServer(broker.Host, broker.Port);
+            options.WithEndPoint(new DnsEndPoint(broker.Host, broker.Port)).WithTcpServer(tcp => tcp.BufferSize = SocketBytes);
         else
             options.WithWebSocketServer(socket => socket.WithUri(broker.Url));
         if (!broker.IsEncrypted)
