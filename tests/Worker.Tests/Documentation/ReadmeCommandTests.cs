@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
-
-using StreamRnn.Support;
 using StreamRnn.Worker.Tests.Architecture;
 
 namespace StreamRnn.Worker.Tests.Documentation;
@@ -13,21 +11,19 @@ public sealed partial class ReadmeCommandTests : IDisposable
 {
     private readonly DirectoryInfo _artifacts = Directory.CreateTempSubdirectory("streamrnn-readme");
 
-    public static TheoryData<int> Blocks => [.. Enumerable.Range(0, Consoles().Count)];
+    public static TheoryData<int> Blocks => [.. Enumerable.Range(0, Pairs().Length)];
 
     public void Dispose() => _artifacts.Delete(recursive: true);
 
     [Theory]
     [MemberData(nameof(Blocks))]
-    public async Task A_console_block_prints_the_lines_that_follow_its_commands(int block)
+    public async Task Commands_print_what_the_block_behind_them_shows(int block)
     {
-        string[] lines = Consoles()[block].Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        IEnumerable<string> commands = lines.Where(IsCommand).Select(line => line[2..]);
-        IEnumerable<string> expected = lines.Where(line => !IsCommand(line));
+        (string commands, string expected) = Pairs()[block];
 
-        string output = await RunAsync(string.Join('\n', commands));
+        string output = await RunAsync(commands);
 
-        Assert.Matches(Pattern(expected), output.ReplaceLineEndings("\n"));
+        Assert.Matches(Pattern(expected.Split('\n', StringSplitOptions.RemoveEmptyEntries)), output.ReplaceLineEndings("\n"));
     }
 
     [Theory]
@@ -40,10 +36,9 @@ public sealed partial class ReadmeCommandTests : IDisposable
     public void An_ellipsis_stands_for_text_within_a_line_or_for_whole_lines(string expected, string output, bool matches) =>
         Assert.Equal(matches, Regex.IsMatch(output, Pattern(expected.Split('\n'))));
 
-    private static List<string> Consoles() =>
-        [.. from Match block in Console().Matches(File.ReadAllText(Path.Combine(Repository.Root, "README.md")).ReplaceLineEndings("\n")) select block.Groups[1].Value];
-
-    private static bool IsCommand(string line) => line.StartsWith("$ ", StringComparison.Ordinal);
+    private static (string Commands, string Output)[] Pairs() =>
+        [.. from Match pair in Shown().Matches(File.ReadAllText(Path.Combine(Repository.Root, "README.md")).ReplaceLineEndings("\n"))
+            select (pair.Groups[1].Value, pair.Groups[2].Value)];
 
     private static string Pattern(IEnumerable<string> lines)
     {
@@ -90,8 +85,8 @@ public sealed partial class ReadmeCommandTests : IDisposable
         }
     }
 
-    [GeneratedRegex(@"^```console\n(.*?)^```$", RegexOptions.Singleline | RegexOptions.Multiline)]
-    private static partial Regex Console();
+    [GeneratedRegex(@"^```sh\n([^`]*)^```\n\n```text\n([^`]*)^```$", RegexOptions.Multiline)]
+    private static partial Regex Shown();
 
     [GeneratedRegex(@"^(?:dotnet run -c Release --project src/Worker -- |streamrnn )", RegexOptions.Multiline)]
     private static partial Regex Built();
