@@ -207,7 +207,7 @@ internal sealed class Checkpointer
         return _log.Cut(_savesSessions, at =>
         {
             lock (_lock)
-                _cutAt = at;   // before any shard can come to it
+                (_cutAt, _reached) = (at, Math.Min(_reached, at - 1));   // before any shard can come to it; where nothing was appended since, the last one was here too
             _message.Write(at);
         });
     }

@@ -31,11 +31,12 @@ internal sealed class DurableEngine : IDisposable
     private readonly WorkerMetrics _metrics = new();
     private readonly StreamEngine _engine;
     private readonly TickRouter _router;
+    private int _marks;
 
     /// <param name="outputs">What leaves, under the lock of the files: a copy of both is of one instant.</param>
     /// <param name="options">Null for snapshots and confirmations as often as can be.</param>
     public DurableEngine(FaultyFiles files, int shards, List<Forecast> outputs, DurabilityOptions? options = null, bool confirms = true,
-        int? streamsInMemory = null, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)>? rules = null, ModelCatalog? models = null)
+        int? streamsInMemory = null, IReadOnlyList<(StreamPattern Pattern, TickRule Rule)>? rules = null, ModelCatalog? models = null, ISessionJournal? sessions = null)
     {
         StreamDirectory directory = new(10_000);
         rules ??= [];
@@ -54,8 +55,9 @@ internal sealed class DurableEngine : IDisposable
         State.Restore(_engine, sessions: null);
         _engine.Start();
         Replayed = State.Replay(_router, sessions: null);
-        State.Start(_engine, _router, sessions: null, (position, confirmed) =>
+        State.Start(_engine, _router, sessions, (position, confirmed) =>
         {
+            Interlocked.Increment(ref _marks);
             if (confirms)
                 confirmed(position);
         });
@@ -74,6 +76,9 @@ internal sealed class DurableEngine : IDisposable
     public string? Failure { get; private set; }
 
     public long Published => _engine.Published;
+
+    /// <summary>Cuts whose outputs have been handed over.</summary>
+    public int MarkCount => Volatile.Read(ref _marks);
 
     public int InMemoryCount => _engine.InMemoryCount;
 

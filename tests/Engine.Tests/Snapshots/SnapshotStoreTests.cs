@@ -1,3 +1,4 @@
+using System.Buffers;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Publish;
 using StreamRnn.Engine.Snapshots;
@@ -37,6 +38,24 @@ public sealed class SnapshotStoreTests
             while (reader.TryRead(out _, out ReadOnlySpan<byte> content))
                 Assert.InRange(content.Length, 0, 256 << 10);
         }
+    }
+
+    /// <summary>Both cuts lie at one position when nothing is appended between them: a broker with retained outputs confirms nothing.</summary>
+    [Fact]
+    public void A_snapshot_where_the_last_barrier_was_waits_for_the_sessions_of_its_own_cut()
+    {
+        FaultyFiles files = new();
+        SlowSessions sessions = new(files);
+        DurabilityOptions confirmsOften = new() { CommitInterval = TimeSpan.Zero, ConfirmInterval = TimeSpan.Zero };
+        DurableEngine engine = new(files, shards: 1, [], confirmsOften, confirms: false, sessions: sessions);
+        engine.Send(null, null, 0, "t", "1", qos: 0);
+        Wait.Until(() => engine.MarkCount > 0, "the barrier came through");
+        engine.Stop();
+
+        SlowSessions back = new(files);
+        SnapshotStore store = new(files);
+        store.Load(store.Find(), new LogIndex(new StreamDirectory(10), redeliveryCapacity: 1), back, (_, _, _) => { });
+        Assert.Equal(SlowSessions.Bytes, back.Read);
     }
 
     [Fact]
@@ -93,5 +112,26 @@ public sealed class SnapshotStoreTests
                 () => store.Load(found, new LogIndex(new StreamDirectory(10), redeliveryCapacity: 1), sessions: null, (_, _, _) => { }));
             Assert.Contains(name, refused.Message, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>Sessions that take their time to be written: as long as a snapshot that does not wait for them needs to appear, or half a second.</summary>
+    private sealed class SlowSessions(FaultyFiles files) : ISessionJournal
+    {
+        public static readonly byte[] Bytes = [.. Enumerable.Range(0, 2000).Select(i => (byte)i)];
+
+        public byte[]? Read { get; private set; }
+
+        public void Apply(ReadOnlySpan<byte> record)
+        {
+        }
+
+        public void Write(IBufferWriter<byte> snapshot)
+        {
+            snapshot.Write(Bytes.AsSpan(0, 1000));
+            SpinWait.SpinUntil(() => files.List().Any(name => name.EndsWith(".snap", StringComparison.Ordinal)), TimeSpan.FromSeconds(0.5));
+            snapshot.Write(Bytes.AsSpan(1000));
+        }
+
+        void ISessionJournal.Read(ReadOnlySpan<byte> snapshot) => Read = snapshot.ToArray();
     }
 }
