@@ -11,6 +11,7 @@ public sealed class ForecastQueue
     public const int BlockForecasts = 512;
 
     private readonly BlockChannel<ForecastBlock> _blocks;
+    private readonly int _places;   // for blocks of forecasts
     private readonly Stack<ForecastBlock> _free;
     private readonly object _room = new();   // shards that wait for the publisher
     private readonly WhenFull _whenFull;
@@ -28,7 +29,9 @@ public sealed class ForecastQueue
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(producers);
         (_producers, Producers, _whenFull, _metrics, _log) = (producers, producers, whenFull, metrics, log);
-        _blocks = new BlockChannel<ForecastBlock>((capacity + BlockForecasts - 1) / BlockForecasts);
+        _places = (capacity + BlockForecasts - 1) / BlockForecasts;
+        // A barrier finds a place where forecasts do not: one of each shard is under way at a time, and each shard may have been told of the same last place.
+        _blocks = new BlockChannel<ForecastBlock>(_places + 2 * producers);
 
         // One in the hands of each shard, one in the publisher's.
         int blocks = _blocks.Capacity + producers + 1;
@@ -61,9 +64,10 @@ public sealed class ForecastQueue
     {
         if (filled.IsEmpty)
             return filled;
-        while (!_blocks.TryWrite(filled))
+        // A barrier is no forecast: it is not dropped and does not wait.
+        while ((filled.Barrier == 0 && _blocks.Count >= _places) || !_blocks.TryWrite(filled))
         {
-            if (!MayWait && filled.Barrier == 0)   // a barrier is no forecast and is not dropped
+            if (!MayWait && filled.Barrier == 0)
                 return Drop(filled);
             WaitForRoom();
         }
@@ -108,7 +112,7 @@ public sealed class ForecastQueue
         lock (_room)
         {
             Interlocked.Increment(ref _waiting);
-            while (_blocks.Count == _blocks.Capacity)
+            while (_blocks.Count >= _places)
                 Monitor.Wait(_room);
             Interlocked.Decrement(ref _waiting);
         }

@@ -38,7 +38,7 @@ internal sealed record MemoryBound(long Streams, long Queues, long Connections, 
     public static MemoryBound Of(StreamRnnOptions options, ModelCatalog models)
     {
         int shards = options.EffectiveShards;
-        long forecasts = options.Publish.Capacity + (ForecastQueue.BlockForecasts * (shards + 1L));
+        long forecasts = options.Publish.Capacity + (ForecastQueue.BlockForecasts * ((3L * shards) + 1));
         MqttBrokerOptions broker = LinkOptions.Broker(options);
         IReadOnlyList<RowKind> kinds = models.Kinds(options.TickRules);
         return new MemoryBound(

@@ -150,6 +150,24 @@ public sealed class StreamEngineTests : IDisposable
         Assert.Equal(ticks.Length, ledger.Take(new PacketAcknowledgement[10_000]));
     }
 
+    [Fact]
+    public void Told_to_drop_a_shard_waits_for_no_sink_at_a_barrier_either()
+    {
+        CollectingSink sink = new();
+        sink.Hold();
+        StreamEngine engine = Start(shards: 2, sink, queueCapacity: 256, publishCapacity: 256, whenFull: WhenFull.DropForecasts);
+        Tick[] ticks = [.. Enumerable.Range(0, 10_000).Select(i => At(i % 7, i, i))];
+
+        engine.Feed(ticks);
+        engine.Broadcast(TickBlockKind.Barrier, position: 1);
+        engine.Feed(ticks);
+        Assert.True(SpinWait.SpinUntil(() => engine.Stepped == 2 * ticks.Length, TimeSpan.FromSeconds(20)), "the shard must not wait");
+        sink.LetGo();
+        engine.Drain();
+
+        Assert.Equal(2 * ticks.Length, sink.Forecasts.Count + engine.Forecasts.Dropped);
+    }
+
     /// <summary>A link that another client has taken over, say: the shards end in order, and the sender keeps what has no outputs.</summary>
     [Theory, InlineData(1), InlineData(4)]
     public void After_a_sink_has_ended_nothing_is_acknowledged_and_nothing_waits_for_it(int shards)
