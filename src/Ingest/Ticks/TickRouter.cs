@@ -26,19 +26,22 @@ public sealed class TickRouter
             TakeAll(packet, only);
             return true;
         }
+        Span<int> counts = stackalloc int[_inboxes.Length];
+        Count(ticks, counts);
         for (int shard = 0; shard < _inboxes.Length; shard++)
         {
-            int count = CountOf(shard, ticks);
-            if (count == 0)
+            if (counts[shard] == 0 || _inboxes[shard].TryReserve(counts[shard]))
                 continue;
-            if (_inboxes[shard].TryReserve(count))
+            while (--shard >= 0)
             {
-                Take(packet, shard, count);
-                continue;
+                if (counts[shard] > 0)
+                    _inboxes[shard].Release(counts[shard]);
             }
-            packet.Release();
             return false;
         }
+        // Blocks are filled when there is room in all: one that had grown for a packet without room would wait in the pool for a packet of one tick.
+        for (int shard = 0; shard < _inboxes.Length; shard++)
+            Take(packet, shard, counts[shard]);
         return true;
     }
 
@@ -52,12 +55,13 @@ public sealed class TickRouter
             TakeAll(packet, only);
             return;
         }
+        Span<int> counts = stackalloc int[_inboxes.Length];
+        Count(ticks, counts);
         for (int shard = 0; shard < _inboxes.Length; shard++)
         {
-            if (CountOf(shard, ticks) is not (> 0 and int count))
-                continue;
-            _inboxes[shard].Reserve(count);
-            Take(packet, shard, count);
+            if (counts[shard] > 0)
+                _inboxes[shard].Reserve(counts[shard]);
+            Take(packet, shard, counts[shard]);
         }
     }
 
@@ -115,16 +119,17 @@ public sealed class TickRouter
 
     private void Take(PacketBlocks packet, int shard, int count)
     {
+        if (count == 0)
+            return;
         TickBlock block = _inboxes[shard].Rent();
         block.Fill(packet.Ticks, count, shard, _inboxes.Length);
         packet.Take(_inboxes[shard], block);
     }
 
-    private int CountOf(int shard, ReadOnlySpan<Tick> ticks)
+    private static void Count(ReadOnlySpan<Tick> ticks, Span<int> byShard)
     {
-        int count = 0;
+        byShard.Clear();
         foreach (ref readonly Tick tick in ticks)
-            count += tick.Stream % _inboxes.Length == shard ? 1 : 0;
-        return count;
+            byShard[tick.Stream % byShard.Length]++;
     }
 }

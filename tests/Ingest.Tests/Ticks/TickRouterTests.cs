@@ -47,6 +47,17 @@ public class TickRouterTests
     }
 
     [Fact]
+    public void A_large_packet_without_room_in_all_shards_leaves_no_large_block_in_the_pool()
+    {
+        TickInbox[] inboxes = [new(1024), new(1)];
+        var router = new TickRouter(inboxes);
+        router.Route(TickInboxes.Packet(Of(1, 0)));
+        PacketBlocks large = TickInboxes.Packet([Of(1, 1), .. Enumerable.Range(0, 500).Select(i => Of(0, i))]);
+        Assert.False(router.TryReserve(large));
+        Assert.Equal(new TickInbox(1).Rent().Capacity, inboxes[0].Rent().Capacity);
+    }
+
+    [Fact]
     public void Room_that_was_reserved_is_given_back()
     {
         TickInbox[] inboxes = [new(2), new(2)];
