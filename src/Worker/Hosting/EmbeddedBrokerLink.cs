@@ -78,6 +78,11 @@ internal sealed class EmbeddedBrokerLink : IBrokerLink
         Volatile.Write(ref _outputs, _outputs + 1);   // one thread at a time
     }
 
+    /// <summary>The worker's gate is enough: a broker that goes on answering others ends no session.</summary>
+    public void StopTakingIn()
+    {
+    }
+
     public ISessionJournal? Sessions => _broker.Sessions;
 
     public void Mark(long position, Action<long> confirmed)

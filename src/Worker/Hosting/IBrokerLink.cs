@@ -25,6 +25,9 @@ internal interface IBrokerLink : IMessageTransport, IDisposable
     /// <summary>Begins to take in, after <see cref="StartSending"/>; does not wait for a connection.</summary>
     void Start();
 
+    /// <summary>Takes nothing more in: what arrives from here on is neither noted nor acknowledged, and comes again. Waits for the message in hand.</summary>
+    void StopTakingIn();
+
     /// <summary>Sessions of the embedded broker; null for a broker elsewhere, which keeps its own.</summary>
     ISessionJournal? Sessions { get; }
 

@@ -97,6 +97,8 @@ internal sealed class MqttClientLink : IBrokerLink
     public void Send(ReadOnlySpan<byte> topic, ReadOnlySpan<byte> payload, Delivery delivery, int trace) =>
         OutputMessage.Send(_send, topic, payload, delivery, trace, _traces);
 
+    public void StopTakingIn() => _receiver.StopReceiving();
+
     public ISessionJournal? Sessions => null;
 
     public void Mark(long position, Action<long> confirmed) => _sender.Mark(position, confirmed);

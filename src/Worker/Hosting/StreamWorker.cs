@@ -153,6 +153,7 @@ internal sealed class StreamWorker : IDisposable
             return;
         _durable?.Refuse();
         _control?.Dispose();
+        Link.StopTakingIn();
         _gate.Close();
         _durable?.Stop();
         if (_started)

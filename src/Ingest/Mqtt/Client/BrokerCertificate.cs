@@ -14,10 +14,17 @@ internal sealed class BrokerCertificate : IDisposable
     public BrokerCertificate(BrokerLinkOptions options)
     {
         _options = options;
-        if (options.Tls!.CaFile is string authorities)
-            _authorities.ImportFromPemFile(authorities);
-        if (options.Tls.CertificateFile is string certificate)
-            Own = X509Certificate2.CreateFromPemFile(certificate, options.Tls.KeyFile);
+        try
+        {
+            if (options.Tls!.CaFile is string authorities)
+                _authorities.ImportFromPemFile(authorities);
+            if (options.Tls.CertificateFile is string certificate)
+                Own = X509Certificate2.CreateFromPemFile(certificate, options.Tls.KeyFile);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);   // like a secret that cannot be read: the link tries again
+        }
     }
 
     /// <summary>Our own certificate; null where none is configured.</summary>

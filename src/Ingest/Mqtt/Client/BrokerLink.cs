@@ -147,12 +147,12 @@ public sealed class BrokerLink : IDisposable
     {
         while (true)
         {
+            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);   // also with room: nobody would send it
             long seen = _publications.Released;
             if (TryPublish(publish))
                 return;
             Flush();
             _publications.WaitForRoom(seen);
-            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
         }
     }
 

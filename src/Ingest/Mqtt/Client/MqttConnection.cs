@@ -161,9 +161,12 @@ internal sealed class MqttConnection : IDisposable
     [SuppressMessage("Design", "CA1031", Justification = "Whatever it is ends the connection, with its words.")]
     private async Task MakeAsync()
     {
+        bool isAsked = false;
         try
         {
-            await _client.ConnectAsync(ConnectOptions.Connect(_options), _over.Token).ConfigureAwait(false);
+            MqttClientOptions connect = ConnectOptions.Connect(_options);   // reads the secrets
+            isAsked = true;
+            await _client.ConnectAsync(connect, _over.Token).ConfigureAwait(false);
             _accepted.TrySetResult();
             if (_subscribes)
                 await _client.SubscribeAsync(ConnectOptions.Subscribe(_options), _over.Token).ConfigureAwait(false);
@@ -173,6 +176,8 @@ internal sealed class MqttConnection : IDisposable
             _adapter.Fail(e);   // where it was not asked to connect yet
             _sender.Fail(e.Message);
             _accepted.TrySetResult();
+            if (!isAsked)
+                _ended.TrySetResult();   // MqttClient will not say so
         }
     }
 

@@ -264,7 +264,10 @@ internal sealed class MqttSender
         if (_clock.GetElapsedTime(Volatile.Read(ref _lastReadAt)) < quiet && _clock.GetElapsedTime(Volatile.Read(ref _lastSentAt)) < quiet)
             return;
         lock (_sending)
-            Ping();
+        {
+            if (_pingAt == 0)   // acknowledgements may have asked meanwhile; two questions at once have one answer too many
+                Ping();
+        }
     }
 
     /// <summary>One at a time.</summary>

@@ -16,7 +16,7 @@ internal sealed class Publications
     private readonly OutgoingMessages _messages;   // whose monitor guards everything here
     private readonly PoisonWatch _poison = new();
     private readonly TimeProvider _clock;
-    private readonly Queue<(long Tail, long Position, Action<long> Confirmed)> _marks = new();
+    private readonly LinkedList<(long Tail, long Position, Action<long> Confirmed)> _marks = [];   // one for each tail at most
     private readonly RefusedMessages _refused;
     private readonly RefusalSuspect? _suspect;
     private readonly CancellationToken _stopped;
@@ -136,7 +136,9 @@ internal sealed class Publications
         {
             if (_messages.Count > 0)
             {
-                _marks.Enqueue((_messages.Tail, position, confirmed));
+                if (_marks.Last is { } last && last.Value.Tail == _messages.Tail)
+                    _marks.RemoveLast();   // a later position behind the same message
+                _marks.AddLast((_messages.Tail, position, confirmed));
                 return;
             }
         }
@@ -262,10 +264,10 @@ internal sealed class Publications
         if (count == 0)
             return;
         _released += count;
-        while (_marks.TryPeek(out (long Tail, long Position, Action<long> Confirmed) mark) && mark.Tail <= _messages.Head)
+        while (_marks.First is { } mark && mark.Value.Tail <= _messages.Head)
         {
-            _marks.Dequeue();
-            mark.Confirmed(mark.Position);
+            _marks.RemoveFirst();
+            mark.Value.Confirmed(mark.Value.Position);
         }
         if (_messages.IsRoomy)
             Monitor.PulseAll(_messages);

@@ -24,10 +24,15 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
     {
         using BrokerCertificate? certificate = options.Tls is null ? null : new BrokerCertificate(options);
         SocketException? last = null;
-        foreach (IPAddress address in Dns.GetHostAddresses(options.Proxy?.DnsSafeHost ?? options.Host))
+        IPAddress[] addresses = Dns.GetHostAddresses(options.Proxy?.DnsSafeHost ?? options.Host);
+        foreach (IPAddress address in addresses)
         {
+            // Each has its share of the time: behind a dead one there may be one that lives.
+            using CancellationTokenSource turn = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
+            if (addresses.Length > 1)
+                turn.CancelAfter(options.ConnectTimeout / addresses.Length);
             _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using CancellationTokenRegistration giveUp = cancelled.Register(_socket.Dispose);
+            using CancellationTokenRegistration giveUp = turn.Token.Register(_socket.Dispose);
             try
             {
                 _socket.Connect(address, options.Proxy?.Port ?? options.Port);
@@ -37,7 +42,7 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
                     Tunnel(_socket);
                 if (certificate is not null)
                     _tls = Encrypt(_socket, certificate);
-                cancelled.ThrowIfCancellationRequested();
+                turn.Token.ThrowIfCancellationRequested();
                 return;
             }
             catch (SocketException e)
@@ -48,9 +53,11 @@ internal sealed class TcpTransport(BrokerLinkOptions options) : BrokerTransport
             catch (Exception e)
             {
                 _socket.Dispose();
-                if (cancelled.IsCancellationRequested && e is not IOException)
-                    throw new SocketException((int)SocketError.TimedOut);
-                throw;
+                if (!turn.IsCancellationRequested || e is IOException)
+                    throw;
+                last = new SocketException((int)SocketError.TimedOut);
+                if (cancelled.IsCancellationRequested)
+                    throw last;
             }
         }
         throw last ?? new SocketException((int)SocketError.HostNotFound);

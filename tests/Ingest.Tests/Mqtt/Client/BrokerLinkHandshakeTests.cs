@@ -241,6 +241,14 @@ public sealed class BrokerLinkBoundTests : IDisposable
     }
 
     [Fact]
+    public void A_link_that_has_ended_takes_nothing_more_for_sending()
+    {
+        BrokerLink link = Start();
+        link.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => link.Publish(new MqttPublish { Topic = "a"u8, Payload = "1"u8, Qos = 1 }));
+    }
+
+    [Fact]
     public void A_thousand_connections_leave_no_thread_and_no_socket()
     {
         if (!OperatingSystem.IsLinux())

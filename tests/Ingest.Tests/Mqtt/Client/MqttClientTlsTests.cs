@@ -50,6 +50,15 @@ public sealed class MqttClientTlsTests : IDisposable
         Assert.Contains("none.pem", client.LastFailure);
     }
 
+    [Fact]
+    public void A_file_that_may_not_be_read_is_named_and_tried_again()
+    {
+        using BrokerLink client = Start(new MqttTlsOptions { CaFile = _folder });   // of a folder the platform says what it says of a file without rights
+        Wait.Until(() => client.LastFailure is not null, "the failure");
+        Assert.Contains(_folder, client.LastFailure);
+        Assert.NotEqual(BrokerLinkState.Stopped, client.State);
+    }
+
     private string In(string name) => Path.Combine(_folder, name);
 
     private BrokerLink Start(MqttTlsOptions tls)
