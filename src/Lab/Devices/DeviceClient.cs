@@ -191,6 +191,7 @@ public sealed class DeviceClient : IDisposable
     /// <summary>Leaves with DISCONNECT and ends the session, so that the broker keeps nothing of it. What is not confirmed is given up.</summary>
     public void Dispose()
     {
+        _stop.CancelAfter(Pause);   // a broker that reads nothing does not hear it either
         Volatile.Read(ref _connection)?.TrySend(new MqttDisconnectPacket
         {
             ReasonCode = MqttDisconnectReasonCode.NormalDisconnection,
@@ -434,9 +435,9 @@ public sealed class DeviceClient : IDisposable
                 _pongIsDue = true;
                 try
                 {
-                    await SendAsync(new MqttPingReqPacket()).ConfigureAwait(false);
+                    await SendAsync(new MqttPingReqPacket()).WaitAsync(period, _end.Token).ConfigureAwait(false);   // it may stand behind a message that is not read
                 }
-                catch (Exception e) when (IsGone(e))
+                catch (Exception e) when (IsGone(e) || e is TimeoutException)
                 {
                     await _end.CancelAsync().ConfigureAwait(false);
                     return;

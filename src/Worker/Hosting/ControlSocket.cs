@@ -14,7 +14,7 @@ namespace StreamRnn.Worker.Hosting;
 /// The way to a running worker for whoever owns its data directory: a Unix domain socket in it, which nobody else may connect to. One line of
 /// JSON each way, one request at a time.
 /// <code>
-/// {"reset":"plant/#"}   ->   {"streams":12}   or   {"error":"why not, and what to do"}
+/// {"Reset":"plant/#"}   ->   {"Streams":12}   or   {"Error":"why not, and what to do"}
 /// </code>
 /// </summary>
 internal sealed partial class ControlSocket : IDisposable
