@@ -1,6 +1,6 @@
-using System.Text.Json.Serialization;
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Text.Json.Serialization;
 using StreamRnn.Engine.Journal;
 using StreamRnn.Engine.Serving;
 using StreamRnn.Engine.Storage;
