@@ -10,7 +10,7 @@ public enum TickFault
     /// <summary>The payload is none of the recognised forms.</summary>
     UnknownPayload = 1,
 
-    /// <summary>It began as JSON and is not.</summary>
+    /// <summary>Payload that begins as JSON and is not.</summary>
     MalformedJson = 2,
 
     /// <summary>NaN or an infinity: one would poison a hidden state for ever.</summary>

@@ -22,12 +22,12 @@ public readonly record struct Tick
 /// <summary>Numbering of ticks by their producer. Numbers are on disk and never change.</summary>
 public enum TickNumbering : byte
 {
-    /// <summary>Not, or nobody wants to know.</summary>
+    /// <summary>Not numbered, or the numbers are not used.</summary>
     None = 0,
 
     /// <summary>Numbered; the event time is that of the arrival, which differs when the tick comes again.</summary>
     Number = 1,
 
-    /// <summary>It does, and the event time is its own.</summary>
+    /// <summary>Numbered; the event time is the payload's own.</summary>
     NumberAndTime = 2,
 }

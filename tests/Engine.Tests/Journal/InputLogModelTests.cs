@@ -3,7 +3,7 @@ using StreamRnn.Engine.Tests.Storage;
 
 namespace StreamRnn.Engine.Tests.Journal;
 
-/// <summary>What writes the log against what reads it: any packets over any number of lives come back as they were.</summary>
+/// <summary>Log writer against log reader: any packets over any number of lives come back as they were.</summary>
 public class InputLogModelTests
 {
     private static readonly Gen<(ushort Id, double[] Values)[][]> Lives =

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace StreamRnn.Worker.Tests.Architecture;
 
-/// <summary>What docs/architecture.md draws: the arrows between assemblies, and the floors of each.</summary>
+/// <summary>The drawing in docs/architecture.md: the arrows between assemblies, and the floors of each.</summary>
 internal sealed partial class Drawing
 {
     public const string Root = "(root)";

@@ -39,7 +39,7 @@ public sealed class StopTests : IDisposable
         Assert.All(values, stream => Assert.Equal(Enumerable.Range(0, Ticks / Streams).Select(value => (double)value), stream.Value));
     }
 
-    /// <summary>As where a stop has run out of time and goes on while the host disposes of the worker.</summary>
+    /// <summary>A stop that has run out of time goes on while the host disposes of the worker.</summary>
     [Fact]
     public async Task Two_threads_may_dispose_of_a_worker_at_once()
     {
